@@ -1,0 +1,1 @@
+"""NeuralMD: how a ligand moves in its pocket, predicted at nanosecond scale."""

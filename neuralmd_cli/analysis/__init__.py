@@ -1,0 +1,1 @@
+"""From a trajectory to numbers a chemist can judge it by."""

@@ -1,0 +1,1 @@
+"""BindingNet: from a complex to the forces on its ligand."""

@@ -1,0 +1,1 @@
+"""From forces to a trajectory: differential equations and their solvers."""

@@ -1,0 +1,26 @@
+"""What a user can get wrong, said in one sentence with a remedy."""
+
+
+class NeuralMDError(Exception):
+    """A problem the user can solve: what is wrong, and a hint at what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(NeuralMDError):
+    """A structure, ligand or trajectory file that cannot be used as it is."""
+
+
+class WeightsError(NeuralMDError):
+    """Weights that cannot be found, fetched, verified or loaded."""
+
+
+class OutputError(NeuralMDError):
+    """A result that cannot be written where it was asked for."""
+
+
+class SimulationError(NeuralMDError):
+    """A rollout that left the range in which its numbers mean anything."""

@@ -1,0 +1,1 @@
+"""Structure files to a complex: proteins, ligands, and the checks between them."""

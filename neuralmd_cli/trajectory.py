@@ -1,0 +1,46 @@
+"""What a simulation gives and what is said about it; no I/O."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory:
+    """Positions of a ligand's heavy atoms over time, one replica.
+
+    Coordinates are those of the structure files the run started from.
+    """
+
+    times: Float[Tensor, " frames"]  # ps
+    positions: Float[Tensor, "frames atoms 3"]  # Å
+    velocities: Float[Tensor, "frames atoms 3"]  # Å/ps
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames, the starting one included."""
+        return self.positions.shape[0]
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of ligand heavy atoms."""
+        return self.positions.shape[1]
+
+    def is_finite(self) -> bool:
+        """True if no coordinate or velocity is NaN or infinite."""
+        return bool(
+            torch.isfinite(self.positions).all()
+            and torch.isfinite(self.velocities).all()
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One number a report states about a trajectory, with what it means."""
+
+    name: str
+    value: float
+    unit: str
+    meaning: str
