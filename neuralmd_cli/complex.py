@@ -110,6 +110,7 @@ class Batch:
     atomic_numbers: Int[Tensor, " atoms"]
     masses: Float[Tensor, " atoms"]  # amu
     atom_complex: Int[Tensor, " atoms"]
+    bonds: Int[Tensor, "bonds 2"]
     n: Float[Tensor, "residues 3"]  # Å
     ca: Float[Tensor, "residues 3"]  # Å
     c: Float[Tensor, "residues 3"]  # Å
@@ -123,16 +124,20 @@ def collate(complexes: Sequence[Complex]) -> Batch:
     """Lay complexes end to end; chain segments stay apart."""
     ligands = [x.ligand for x in complexes]
     proteins = [x.protein for x in complexes]
-    segments, offset = [], 0
-    for protein in proteins:
-        segments.append(protein.segments + offset)
+    segments, bonds = [], []
+    first_segment = first_atom = 0
+    for ligand, protein in zip(ligands, proteins, strict=True):
+        segments.append(protein.segments + first_segment)
         if protein.n_residues:
-            offset += int(protein.segments.max()) + 1
+            first_segment += int(protein.segments.max()) + 1
+        bonds.append(ligand.bonds + first_atom)
+        first_atom += ligand.n_atoms
     return Batch(
         positions=torch.cat([x.positions for x in ligands]),
         atomic_numbers=torch.cat([x.atomic_numbers for x in ligands]),
         masses=torch.cat([x.masses for x in ligands]),
         atom_complex=_rows([x.positions for x in ligands]),
+        bonds=torch.cat(bonds),
         n=torch.cat([x.n for x in proteins]),
         ca=torch.cat([x.ca for x in proteins]),
         c=torch.cat([x.c for x in proteins]),

@@ -1,0 +1,150 @@
+"""The parts the three encoders are made of."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from neuralmd_cli.bindingnet.config import BindingNetConfig
+from neuralmd_cli.graph import Pairs, sum_to
+
+NORM_EPSILON = 1e-12
+"""Å² added under a square root, so that its slope stays finite at 0."""
+
+
+def cosine_cutoff(
+    distance: Float[Tensor, " pairs"], cutoff: float
+) -> Float[Tensor, " pairs"]:
+    """(cos(πd/c) + 1) / 2, and 0 beyond c: value and slope vanish at the cutoff."""
+    inside = (distance < cutoff).to(distance.dtype)
+    return 0.5 * (torch.cos(distance * (math.pi / cutoff)) + 1.0) * inside
+
+
+class RadialBasis(nn.Module):
+    """Gaussians in exp(-d), under a cosine cutoff; `means` and `betas` are fixed."""
+
+    means: Tensor
+    betas: Tensor
+
+    def __init__(self, size: int, cutoff: float) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        lowest = math.exp(-cutoff)
+        beta = (2.0 / size * (1.0 - lowest)) ** -2
+        self.register_buffer("means", torch.linspace(lowest, 1.0, size))
+        self.register_buffer("betas", torch.full((size,), beta))
+
+    def forward(
+        self, distance: Float[Tensor, " pairs"]
+    ) -> Float[Tensor, "pairs radial"]:
+        """Expand distances, Å."""
+        gaussians = torch.exp(
+            -self.betas * (torch.exp(-distance)[:, None] - self.means).square()
+        )
+        return cosine_cutoff(distance, self.cutoff)[:, None] * gaussians
+
+
+class AxisMixer(nn.Module):
+    """Three frame components to one number, the same for every channel.
+
+    A small perceptron plus the first component, so that it starts near the identity.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(3, hidden), nn.SiLU())
+        self.out = nn.Linear(hidden, 1)
+
+    def forward(
+        self, components: Float[Tensor, "rows 3 channels"]
+    ) -> Float[Tensor, "rows channels"]:
+        """Mix the components of each channel."""
+        mixed = self.out(self.layers(components.transpose(1, 2)))
+        return mixed.squeeze(-1) + components[:, 0]
+
+
+class EquivariantMessage(nn.Module):
+    """One round of message passing over scalars and vectors (eq. 6 and 32)."""
+
+    def __init__(self, config: BindingNetConfig, edge_channels: int) -> None:
+        super().__init__()
+        size = config.channels
+        self.smooth = not config.is_published
+        self.node = nn.Sequential(
+            nn.Linear(size, size), nn.SiLU(), nn.Linear(size, 3 * size)
+        )
+        self.radial = nn.Linear(config.radial_functions, 3 * size)
+        self.edge = nn.Linear(edge_channels, 3 * size)
+        self.vector_scale = 1.0 / math.sqrt(size)
+
+    def forward(
+        self,
+        scalars: Float[Tensor, "atoms channels"],
+        vectors: Float[Tensor, "atoms 3 channels"],
+        pairs: Pairs,
+        direction: Float[Tensor, "pairs 3"],
+        radial: Float[Tensor, "pairs radial"],
+        edge: Float[Tensor, "pairs edge_channels"],
+        envelope: Float[Tensor, " pairs"],
+    ) -> tuple[Float[Tensor, "atoms channels"], Float[Tensor, "atoms 3 channels"]]:
+        """Return the updated scalars and vectors."""
+        message = self.node(scalars)[pairs.source] * self.radial(radial)
+        message = message * self.edge(edge)
+        if self.smooth:
+            message = message * envelope[:, None]
+        to_scalar, to_vector, along = message.chunk(3, dim=-1)
+        moved = (to_vector / math.sqrt(3.0))[:, None, :] * vectors[pairs.source]
+        moved = moved + along[:, None, :] * direction[:, :, None]
+        atoms = scalars.shape[0]
+        return (
+            scalars + sum_to(to_scalar, pairs.target, atoms),
+            vectors + self.vector_scale * sum_to(moved, pairs.target, atoms),
+        )
+
+
+class GatedVector(nn.Module):
+    """One vector per atom: a learned mix of its vectors, gated by invariants."""
+
+    def __init__(self, config: BindingNetConfig) -> None:
+        super().__init__()
+        size = config.channels
+        self.epsilon = 0.0 if config.is_published else NORM_EPSILON
+        self.norm_mix = nn.Linear(size, size, bias=False)
+        self.vector_mix = nn.Linear(size, 1, bias=False)
+        # The authors' block also makes a scalar that nothing reads.
+        outputs = 2 if config.is_published else 1
+        self.gate = nn.Sequential(
+            nn.Linear(2 * size, size), nn.SiLU(), nn.Linear(size, outputs)
+        )
+
+    def forward(
+        self,
+        scalars: Float[Tensor, "atoms channels"],
+        vectors: Float[Tensor, "atoms 3 channels"],
+    ) -> Float[Tensor, "atoms 3"]:
+        """Return one vector per atom."""
+        mixed = self.norm_mix(vectors)
+        if self.epsilon:
+            norms = (mixed.square().sum(dim=1) + self.epsilon).sqrt()
+        else:
+            norms = torch.linalg.vector_norm(mixed, dim=1)
+        gate = self.gate(torch.cat([scalars, norms], dim=-1))[:, -1:]
+        return gate * self.vector_mix(vectors).squeeze(-1)
+
+
+class EmbeddedRadial(nn.Module):
+    """Radial basis to channels through one hidden layer, under the cutoff."""
+
+    def __init__(self, config: BindingNetConfig) -> None:
+        super().__init__()
+        self.first = nn.Linear(config.radial_functions, config.channels)
+        self.second = nn.Linear(config.channels, config.channels)
+
+    def forward(
+        self, radial: Float[Tensor, "pairs radial"], envelope: Float[Tensor, " pairs"]
+    ) -> Float[Tensor, "pairs channels"]:
+        """Return the weight of each pair and channel."""
+        hidden: Tensor = self.second(silu(self.first(radial)))
+        return hidden * envelope[:, None]

@@ -1,0 +1,158 @@
+"""Newtonian dynamics of the ligand as a second-order ODE (eq. 10, 12, 14)."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torchdiffeq import odeint
+
+Solver = Literal["euler", "midpoint", "rk4", "dopri5"]
+FIXED_STEP = ("euler", "midpoint", "rk4")
+SOLVERS = (*FIXED_STEP, "dopri5")
+GRID_TOLERANCE = 1e-9
+"""Share of a step by which an output time may miss the grid and still be on it."""
+
+State = tuple[Tensor, Tensor]
+"""Velocities and positions, in this order."""
+
+
+@runtime_checkable
+class ForceField(Protocol):
+    """Anything that gives forces from time (ps) and positions (Å)."""
+
+    def __call__(
+        self, time: Float[Tensor, ""], positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
+        """Return forces, amu Å ps⁻²."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewtonianODE:
+    """d(x, v)/dt = (v + u(x), F(x)/m - γ v), eq. 14 with eq. 34's friction.
+
+    `velocity_correction` is u, the paper's optional velocity refinement; it moves the
+    positions but does not feed back into the velocities.
+    """
+
+    force_field: ForceField
+    masses: Float[Tensor, " atoms"]  # amu
+    friction_per_ps: float = 0.0
+    velocity_correction: Callable[[Tensor], Tensor] | None = None
+
+    def derivative(self, time: Float[Tensor, ""], state: State) -> State:
+        """Accelerations (Å ps⁻²) and velocities (Å/ps) at a state."""
+        velocities, positions = state
+        forces = self.force_field(time, positions)
+        acceleration = forces / self.masses[:, None]
+        if self.friction_per_ps:
+            acceleration = acceleration - self.friction_per_ps * velocities
+        if self.velocity_correction is not None:
+            velocities = velocities + self.velocity_correction(positions)
+        return acceleration, velocities
+
+
+def integrate(
+    derivative: Callable[[Tensor, State], State],
+    state: State,
+    times: Sequence[float],
+    *,
+    solver: Solver = "euler",
+    step_ps: float,
+) -> Iterator[State]:
+    """Solve an ODE and yield the state at each of `times`, one by one.
+
+    Fixed-step solvers walk the grid 0, h, 2h, ... whatever the output times are;
+    states between grid points are interpolated linearly, as torchdiffeq does. dopri5
+    chooses its steps between output times itself and ignores `step_ps`.
+
+    Args:
+        derivative: d(state)/dt.
+        state: at time 0.
+        times: ps, increasing, the first 0 or later.
+        solver: euler, midpoint, rk4 (the 3/8 rule) or dopri5.
+        step_ps: step h of the fixed-step solvers.
+
+    Raises:
+        ValueError: unknown solver, non-positive step or times not increasing.
+    """
+    if solver not in SOLVERS:
+        raise ValueError(f"unknown solver {solver!r}")
+    if not step_ps > 0:
+        raise ValueError("step_ps must be positive")
+    if any(b <= a for a, b in zip([-1.0, *times], times, strict=False)):
+        raise ValueError("times must increase and start at 0 or later")
+    walk = _fixed_step if solver in FIXED_STEP else _adaptive
+    return walk(derivative, state, times, solver, step_ps)
+
+
+def _fixed_step(
+    derivative: Callable[[Tensor, State], State],
+    state: State,
+    times: Sequence[float],
+    solver: Solver,
+    step_ps: float,
+) -> Iterator[State]:
+    done, following = 0, state
+    for time in times:
+        place = time / step_ps
+        nearest = round(place)
+        on_grid = abs(place - nearest) <= GRID_TOLERANCE * max(1.0, place)
+        target = nearest if on_grid else math.ceil(place)
+        while done < target:
+            state = following
+            following = _advance(
+                derivative, state, done * step_ps, (done + 1) * step_ps, solver
+            )
+            done += 1
+        if on_grid:
+            yield following
+        else:
+            share = place - (target - 1)
+            yield _between(state, following, share)
+
+
+def _adaptive(
+    derivative: Callable[[Tensor, State], State],
+    state: State,
+    times: Sequence[float],
+    solver: Solver,
+    step_ps: float,
+) -> Iterator[State]:
+    now = 0.0
+    for time in times:
+        if time > now:
+            state = _advance(derivative, state, now, time, solver)
+            now = time
+        yield state
+
+
+def _advance(
+    derivative: Callable[[Tensor, State], State],
+    state: State,
+    start: float,
+    end: float,
+    solver: Solver,
+) -> State:
+    grid = torch.tensor([start, end], dtype=torch.float64, device=state[0].device)
+    options = {"step_size": end - start} if solver in FIXED_STEP else None
+    if solver == "dopri5":
+        velocities, positions = odeint(
+            derivative, state, grid, method=solver, rtol=1e-6, atol=1e-8
+        )
+    else:
+        # One step per call: a step size rounded below the interval would cost a
+        # second evaluation for nothing.
+        options = {"grid_constructor": lambda _f, _y, t: t}
+        velocities, positions = odeint(
+            derivative, state, grid, method=solver, options=options
+        )
+    return velocities[-1], positions[-1]
+
+
+def _between(a: State, b: State, share: float) -> State:
+    return (a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]))

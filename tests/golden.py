@@ -1,0 +1,83 @@
+"""Golden numbers from the authors' implementation, loaded as our objects."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from neuralmd_cli.bindingnet.config import BindingNetConfig
+from neuralmd_cli.bindingnet.published import rename_published
+from neuralmd_cli.complex import Batch, Complex, Ligand, Protein, collate
+from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-5}
+SUFFIX = {torch.float64: "f64", torch.float32: "f32"}
+
+
+def golden_complex(folder: Path, name: str, dtype: torch.dtype) -> Complex:
+    """Complex A, B or C of the goldens."""
+    data = np.load(folder / "inputs.npz")
+
+    def real(key: str) -> torch.Tensor:
+        return torch.from_numpy(data[f"{name}.{key}"]).to(dtype)
+
+    ligand = Ligand(
+        positions=real("pos0"),
+        atomic_numbers=torch.from_numpy(data[f"{name}.z"]) + 1,
+        masses=real("mass"),
+        bonds=torch.zeros(0, 2, dtype=torch.long),
+    )
+    residues = len(data[f"{name}.CA"])
+    protein = Protein(
+        n=real("N"),
+        ca=real("CA"),
+        c=real("C"),
+        residue_types=torch.from_numpy(data[f"{name}.restype"]),
+        segments=torch.zeros(residues, dtype=torch.long),
+        obstacle_positions=torch.zeros(0, 3, dtype=dtype),
+        obstacle_numbers=torch.zeros(0, dtype=torch.long),
+    )
+    return Complex(ligand=ligand, protein=protein)
+
+
+def golden_batch(folder: Path, name: str, dtype: torch.dtype) -> Batch:
+    return collate([golden_complex(folder, name, dtype)])
+
+
+def golden_velocity(folder: Path, name: str, dtype: torch.dtype) -> torch.Tensor:
+    data = np.load(folder / "inputs.npz")
+    return torch.from_numpy(data[f"{name}.vel0"]).to(dtype)
+
+
+def golden_model(folder: Path, name: str, dtype: torch.dtype) -> NeuralODE:
+    """binding01_multi or binding01_single with the goldens' weights."""
+    index = json.loads((folder / "state_dict_index.json").read_text())[name]
+    state = {}
+    for prefix, file in index["prefix_to_weight_file"].items():
+        with np.load(folder / file) as arrays:
+            for key in arrays.files:
+                state[f"{prefix}.{key}"] = torch.from_numpy(arrays[key])
+    assert {k: list(v.shape) for k, v in state.items()} == {
+        k: shape for k, (shape, _) in index["state_dict"].items()
+    }
+    renamed = rename_published(state)
+    config = NeuralODEConfig(
+        binding_net=BindingNetConfig(variant="published"),
+        time_convention="published",
+        initial_velocity_network="velocity_model" in index["prefix_to_weight_file"],
+        velocity_refinement=float(
+            "refined_velocity_model" in index["prefix_to_weight_file"]
+        ),
+    )
+    model = NeuralODE(config).to(dtype)
+    model.load_state_dict({k: v.to(dtype) if v.is_floating_point() else v
+                           for k, v in renamed.items()})
+    return model.eval()
+
+
+def error(ours: torch.Tensor, golden: np.ndarray) -> float:
+    """Largest deviation as a share of the golden's rms."""
+    reference = torch.from_numpy(golden).double()
+    deviation = (ours.detach().double().reshape(reference.shape) - reference).abs()
+    return float(deviation.max() / reference.square().mean().sqrt())

@@ -1,0 +1,81 @@
+"""Rollouts of the published variant are the authors' rollouts."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.golden import (
+    SUFFIX,
+    error,
+    golden_batch,
+    golden_model,
+    golden_velocity,
+)
+
+ROLLOUT_TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-5}
+SCHEMES = {
+    "euler_h1": ("euler", 1.0, 1.0),
+    "euler_h0.5": ("euler", 0.5, 1.0),
+    "euler_h0.25": ("euler", 0.25, 1.0),
+    "rk4_h1": ("rk4", 1.0, 1.0),
+    "euler_h1_scaling100": ("euler", 0.01, 0.01),
+}
+
+
+@pytest.fixture(scope="module")
+def goldens(shared):
+    return shared / "goldens"
+
+
+def rollout(goldens, model_name, scheme, dtype):
+    solver, step, spacing = SCHEMES[scheme]
+    model = golden_model(goldens, model_name, dtype)
+    batch = golden_batch(goldens, "A", dtype)
+    velocities = golden_velocity(goldens, "A", dtype)
+    if model_name == "binding01_single":
+        golden = np.load(goldens / "golden_modules.npz")
+        start = golden[f"{model_name}.A.velocity_init.{SUFFIX[dtype]}"]
+        velocities = torch.from_numpy(start).to(dtype)
+    times = [k * spacing for k in range(21)]
+    with torch.no_grad():
+        states = model.rollout(
+            batch, velocities, times, solver=solver, step_ps=step
+        )
+        velocities, positions = zip(*states, strict=True)
+    return torch.stack(positions), torch.stack(velocities)
+
+
+@pytest.mark.parametrize("dtype", SUFFIX, ids=SUFFIX.values())
+@pytest.mark.parametrize(
+    ("model_name", "scheme"),
+    [
+        ("binding01_multi", "euler_h1"),
+        ("binding01_multi", "euler_h0.5"),
+        ("binding01_multi", "euler_h0.25"),
+        ("binding01_multi", "rk4_h1"),
+        ("binding01_single", "euler_h1"),
+        ("binding01_single", "euler_h1_scaling100"),
+    ],
+)
+def test_rollouts_are_the_authors(goldens, model_name, scheme, dtype):
+    """20 snapshots from the same start equal the golden positions and velocities."""
+    positions, velocities = rollout(goldens, model_name, scheme, dtype)
+    golden = np.load(goldens / "golden_rollouts.npz")
+    key = f"rollout.{model_name}.A.{scheme}"
+    tolerance = ROLLOUT_TOLERANCE[dtype]
+    assert error(positions, golden[f"{key}.pos.{SUFFIX[dtype]}"]) < tolerance
+    assert error(velocities, golden[f"{key}.vel.{SUFFIX[dtype]}"]) < tolerance
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_velocity_network_maps_a_displacement_as_the_authors_does(goldens, name):
+    """BindingNet-Ligand on x1 - x0 equals the golden initial velocity."""
+    from neuralmd_cli.graph import slots
+
+    model = golden_model(goldens, "binding01_single", torch.float64)
+    batch = golden_batch(goldens, name, torch.float64)
+    displacement = golden_velocity(goldens, name, torch.float64)
+    rows = slots(batch.atom_complex, 1)
+    ours = model.initial_velocity(batch.atomic_numbers, displacement, rows).forces
+    golden = np.load(goldens / "golden_modules.npz")
+    assert error(ours, golden[f"binding01_single.{name}.velocity_init.f64"]) < 1e-9
