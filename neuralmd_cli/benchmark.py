@@ -1,0 +1,97 @@
+"""A model against recorded trajectories, beside the predictors it must beat."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from neuralmd_cli.complex import collate
+from neuralmd_cli.misato import Recording
+from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.simulate import centred
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartScore:
+    """Errors of one rollout from one snapshot, mean per-atom L1 distance in Å."""
+
+    name: str
+    start: int
+    model: float
+    frozen: float
+    mean_pose: float  # the reference's own mean: the best a fixed pose can do
+    bonds_kept: float  # share of bonds within 25 % of their length at the start
+
+    @property
+    def skill(self) -> float:
+        """1 for the reference's own mean pose, 0 for a ligand that never moves."""
+        return (self.frozen - self.model) / (self.frozen - self.mean_pose)
+
+
+def score_starts(
+    model: NeuralODE,
+    recording: Recording,
+    starts: Sequence[int],
+    *,
+    rule: VelocityRule = "zero",
+    seed: int = 0,
+) -> list[StartScore]:
+    """Roll out from several snapshots of one recording to its end and score each.
+
+    The model sees ligand and protein of the starting snapshot and nothing else. All
+    later snapshots are scored, in the recording's coordinates (superposed on the
+    protein in our own data).
+
+    Args:
+        model: in eval mode.
+        recording: the reference.
+        starts: snapshots to start from.
+        rule: initial velocities.
+        seed: of the thermal rule.
+    """
+    at_start = [recording.complex_at(s) for s in starts]
+    moved, centres = zip(*(centred(x) for x in at_start), strict=True)
+    batch = collate(moved)
+    generators = [torch.Generator().manual_seed(seed + s) for s in starts]
+    span = recording.n_frames - 1 - min(starts)
+    times = [k * recording.spacing_ps for k in range(1, span + 1)]
+    with torch.no_grad():
+        velocities = model.initial_velocities(batch, rule, generators)
+        states = list(model.rollout(batch, velocities, times))
+    predicted = torch.stack([x for _, x in states])
+    predicted = predicted.reshape(span, len(starts), -1, 3)
+    scores = []
+    for index, start in enumerate(starts):
+        target = recording.positions[start + 1 :]
+        ours = predicted[: len(target), index] + centres[index]
+        scores.append(
+            StartScore(
+                name=recording.name,
+                start=start,
+                model=l1_error(ours, target),
+                frozen=l1_error(recording.positions[start].expand_as(target), target),
+                mean_pose=l1_error(target.mean(dim=0).expand_as(target), target),
+                bonds_kept=_bonds_kept(
+                    ours, recording.positions[start], recording.bonds
+                ),
+            )
+        )
+    return scores
+
+
+def l1_error(
+    predicted: Float[Tensor, "frames atoms 3"], target: Float[Tensor, "frames atoms 3"]
+) -> float:
+    """Mean over atoms and frames of |dx| + |dy| + |dz|, Å (the paper's MAE)."""
+    return float((predicted - target).abs().sum(dim=-1).mean())
+
+
+def _bonds_kept(positions: Tensor, start: Tensor, bonds: Tensor) -> float:
+    def lengths(x: Tensor) -> Tensor:
+        difference = x[..., bonds[:, 0], :] - x[..., bonds[:, 1], :]
+        return torch.linalg.vector_norm(difference, dim=-1)
+
+    ratio = lengths(positions) / lengths(start)
+    return float(((ratio - 1).abs() < 0.25).float().mean())

@@ -1,0 +1,215 @@
+"""Fit a model to recorded trajectories (paper, algorithm 1)."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from neuralmd_cli.benchmark import score_starts
+from neuralmd_cli.complex import Batch, collate
+from neuralmd_cli.misato import Recording
+from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.simulate import centred
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How to fit; the defaults are the recipe of the bundled weights."""
+
+    epochs: int = 20
+    starts_per_epoch: int = 8  # of each training complex
+    batch_complexes: int = 4
+    steps: int = 5  # of the model, per rollout
+    learning_rate: float = 5e-4
+    weight_decay: float = 1e-2
+    gradient_norm: float = 1.0
+    geometry_weight: float = 2.0
+    velocity_rules: tuple[VelocityRule, ...] = ("zero",)
+    validation_starts: tuple[int, ...] = (0, 10, 20, 30, 40)
+    seed: int = 42
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochResult:
+    """What one pass over the training complexes gave."""
+
+    epoch: int
+    loss: float
+    validation_skill: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Window:
+    """Where a rollout starts and what it should pass through."""
+
+    batch: Batch
+    targets: Float[Tensor, "times atoms 3"]  # Å, centred like the batch
+    times: tuple[float, ...]  # ps
+    rigid_pairs: Int[Tensor, "pairs 2"]
+
+
+def fit(
+    model: NeuralODE,
+    training: Sequence[Recording],
+    validation: Sequence[Recording],
+    config: TrainingConfig,
+    on_epoch: Callable[[EpochResult], None],
+) -> tuple[dict[str, Tensor], EpochResult]:
+    """Train; return the weights of the epoch with the best validation skill.
+
+    Every rollout starts from one snapshot alone, as a user's does. Its target at time
+    t is the reference averaged over one model step around t: for a squared error the
+    optimum is the same as with single snapshots, and the gradient is less noisy.
+
+    Args:
+        model: changed in place; ends with the last epoch's weights.
+        training, validation: recordings of disjoint protein targets.
+        config: the recipe.
+        on_epoch: told of each epoch, the untrained model as epoch 0 included.
+    """
+    generator = torch.Generator().manual_seed(config.seed)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    per_epoch = -(-len(training) * config.starts_per_epoch // config.batch_complexes)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=config.epochs * per_epoch
+    )
+    started = time.monotonic()
+    best = _result(model, validation, config, 0, 0.0, started)
+    best_weights = _copy(model)
+    on_epoch(best)
+    for epoch in range(1, config.epochs + 1):
+        order = torch.randperm(
+            len(training) * config.starts_per_epoch, generator=generator
+        )
+        losses = []
+        for chunk in order.split(config.batch_complexes):
+            chosen = [training[i % len(training)] for i in chunk.tolist()]
+            window = _window(model, chosen, config, generator)
+            rule = config.velocity_rules[
+                int(torch.randint(len(config.velocity_rules), (), generator=generator))
+            ]
+            loss = _loss(model, window, rule, config, generator)
+            if not torch.isfinite(loss):
+                names = ", ".join(r.name for r in chosen)
+                logger.warning("non-finite loss on %s: step skipped", names)
+                continue
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)
+            optimiser.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+        result = _result(model, validation, config, epoch, fmean(losses), started)
+        on_epoch(result)
+        if result.validation_skill > best.validation_skill:
+            best, best_weights = result, _copy(model)
+    return best_weights, best
+
+
+def _copy(model: NeuralODE) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+
+def _result(
+    model: NeuralODE,
+    validation: Sequence[Recording],
+    config: TrainingConfig,
+    epoch: int,
+    loss: float,
+    started: float,
+) -> EpochResult:
+    model.eval()
+    skills = [
+        fmean(
+            score.skill
+            for score in score_starts(model, recording, config.validation_starts)
+        )
+        for recording in validation
+    ]
+    model.train()
+    return EpochResult(
+        epoch=epoch,
+        loss=loss,
+        validation_skill=fmean(skills),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _window(
+    model: NeuralODE,
+    recordings: Sequence[Recording],
+    config: TrainingConfig,
+    generator: torch.Generator,
+) -> _Window:
+    step = model.config.step_ps
+    times = tuple(step * k for k in range(1, config.steps + 1))
+    starts, targets = [], []
+    for recording in recordings:
+        half = step / 2 / recording.spacing_ps
+        last = recording.n_frames - 1 - int(times[-1] / recording.spacing_ps + half)
+        start = int(torch.randint(max(last, 0) + 1, (), generator=generator))
+        moved, centre = centred(recording.complex_at(start))
+        starts.append(moved)
+        targets.append(
+            torch.stack(
+                [_mean_around(recording, start, t, half) - centre for t in times]
+            )
+        )
+    batch = collate(starts)
+    return _Window(
+        batch=batch,
+        targets=torch.cat(targets, dim=1),
+        times=times,
+        rigid_pairs=_rigid_pairs(batch),
+    )
+
+
+def _mean_around(
+    recording: Recording, start: int, time_ps: float, half: float
+) -> Float[Tensor, "atoms 3"]:
+    """Mean of the snapshots within half a model step of a time after the start."""
+    middle = start + time_ps / recording.spacing_ps
+    first, last = round(middle - half), round(middle + half)
+    return recording.positions[max(first, start + 1) : last + 1].mean(dim=0)
+
+
+def _rigid_pairs(batch: Batch) -> Int[Tensor, "pairs 2"]:
+    """Atoms one or two bonds apart: their distance hardly changes in a molecule."""
+    adjacency = torch.zeros(len(batch.positions), len(batch.positions))
+    adjacency[batch.bonds[:, 0], batch.bonds[:, 1]] = 1
+    adjacency = adjacency + adjacency.T
+    return (torch.triu(adjacency + adjacency @ adjacency, diagonal=1) > 0).nonzero()
+
+
+def _loss(
+    model: NeuralODE,
+    window: _Window,
+    rule: VelocityRule,
+    config: TrainingConfig,
+    generator: torch.Generator,
+) -> Tensor:
+    """Squared error to the target plus squared change of bonds and 1-3 distances."""
+    batch = window.batch
+    velocities = model.initial_velocities(
+        batch, rule, [generator] * batch.n_complexes
+    )
+    states = list(model.rollout(batch, velocities, window.times))
+    positions = torch.stack([x for _, x in states])
+    error = (positions - window.targets).square().sum(dim=-1).mean()
+    first, second = window.rigid_pairs.T
+
+    def distances(x: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(x[..., first, :] - x[..., second, :], dim=-1)
+
+    strain = (distances(positions) - distances(batch.positions)).square().mean()
+    return error + config.geometry_weight * strain
