@@ -8,9 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuralmd_cli.complex import collate
+from neuralmd_cli.graph import distances
 from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
-from neuralmd_cli.simulate import centred
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def score_starts(
         seed: of the thermal rule.
     """
     at_start = [recording.complex_at(s) for s in starts]
-    moved, centres = zip(*(centred(x) for x in at_start), strict=True)
+    moved, centres = zip(*(x.centred() for x in at_start), strict=True)
     batch = collate(moved)
     generators = [torch.Generator().manual_seed(seed + s) for s in starts]
     span = recording.n_frames - 1 - min(starts)
@@ -89,9 +89,5 @@ def l1_error(
 
 
 def _bonds_kept(positions: Tensor, start: Tensor, bonds: Tensor) -> float:
-    def lengths(x: Tensor) -> Tensor:
-        difference = x[..., bonds[:, 0], :] - x[..., bonds[:, 1], :]
-        return torch.linalg.vector_norm(difference, dim=-1)
-
-    ratio = lengths(positions) / lengths(start)
+    ratio = distances(positions, bonds) / distances(start, bonds)
     return float(((ratio - 1).abs() < 0.25).float().mean())

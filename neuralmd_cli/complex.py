@@ -90,6 +90,12 @@ class Complex:
         p = self.protein
         return torch.cat([self.ligand.positions, p.n, p.ca, p.c]).mean(dim=0)
 
+    def centred(self) -> tuple["Complex", Float[Tensor, "3"]]:
+        """The complex moved to its own centre, and where that centre was (Å)."""
+        centre = self.centre()
+        identity = torch.eye(3, dtype=centre.dtype, device=centre.device)
+        return self.moved(identity, -centre), centre
+
     def to(self, device: torch.device, dtype: torch.dtype) -> "Complex":
         """A copy with tensors on `device` and real numbers as `dtype`."""
 

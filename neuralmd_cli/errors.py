@@ -24,3 +24,7 @@ class OutputError(NeuralMDError):
 
 class SimulationError(NeuralMDError):
     """A rollout that left the range in which its numbers mean anything."""
+
+
+class TrainingError(NeuralMDError):
+    """A training run that cannot go on."""

@@ -103,8 +103,25 @@ def _pairs_of_targets(
 
 
 def sum_to(
-    values: Float[Tensor, "pairs *channels"], index: Int[Tensor, " pairs"], rows: int
-) -> Float[Tensor, "rows *channels"]:
+    values: Float[Tensor, "pairs ..."], index: Int[Tensor, " pairs"], rows: int
+) -> Float[Tensor, "rows ..."]:
     """Sum the values of all pairs that point to the same row."""
     out = values.new_zeros(rows, *values.shape[1:])
     return out.index_add(0, index, values)
+
+
+def rigid_pairs(bonds: Int[Tensor, "bonds 2"], atoms: int) -> Int[Tensor, "pairs 2"]:
+    """Atoms one or two bonds apart: bonds and angles fix their distance."""
+    adjacency = torch.zeros(atoms, atoms, device=bonds.device)
+    adjacency[bonds[:, 0], bonds[:, 1]] = 1
+    adjacency = adjacency + adjacency.T
+    return (torch.triu(adjacency + adjacency @ adjacency, diagonal=1) > 0).nonzero()
+
+
+def distances(
+    positions: Float[Tensor, "... atoms 3"], pairs: Int[Tensor, "pairs 2"]
+) -> Float[Tensor, "... pairs"]:
+    """Distance of each pair, Å, in every frame."""
+    first, second = pairs.T
+    difference = positions[..., first, :] - positions[..., second, :]
+    return torch.linalg.vector_norm(difference, dim=-1)

@@ -15,13 +15,13 @@ PARALLEL = 1e-1
 
 
 def unit(v: Float[Tensor, "*rows 3"]) -> Float[Tensor, "*rows 3"]:
-    """v / |v|, and 0 for v = 0."""
+    """V / |v|, and 0 for v = 0."""
     length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
     return v / torch.where(length > 0, length, torch.ones_like(length))
 
 
 def smooth_unit(v: Float[Tensor, "*rows 3"], scale: float) -> Float[Tensor, "*rows 3"]:
-    """v / sqrt(|v|² + scale²): a unit vector that vanishes smoothly with v."""
+    """V / sqrt(|v|² + scale²): a unit vector that vanishes smoothly with v."""
     return v / (v.square().sum(dim=-1, keepdim=True) + scale**2).sqrt()
 
 

@@ -1,14 +1,117 @@
-"""Structure files in, trajectory out."""
+"""A complex and a model in, trajectories out."""
 
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from neuralmd_cli.complex import Complex
+from neuralmd_cli.complex import Complex, collate
+from neuralmd_cli.dynamics.ode import Solver, State
+from neuralmd_cli.errors import InputError, SimulationError
+from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.trajectory import Trajectory
+from neuralmd_cli.units import PS_PER_NS
 
 
-def centred(complex_: Complex) -> tuple[Complex, Float[Tensor, "3"]]:
-    """The complex moved to its own centre, and where that centre was (Å)."""
-    centre = complex_.centre()
-    identity = torch.eye(3, dtype=centre.dtype, device=centre.device)
-    return complex_.moved(identity, -centre), centre
+def snapshot_times(ns: float, interval_ps: float) -> list[float]:
+    """Times (ps) of the snapshots after the start: one per interval, the last <= ns.
+
+    Raises:
+        InputError: a length or interval that is not a positive number, or an interval
+            longer than the simulation.
+    """
+    for name, value in (("--ns", ns), ("--interval-ps", interval_ps)):
+        if not (np.isfinite(value) and value > 0):
+            raise InputError(f"{name} must be a positive number, not {value:g}.")
+    # A share of a millionth forgives decimals that binary numbers cannot hold.
+    count = int(ns * PS_PER_NS / interval_ps * (1 + 1e-6))
+    if count < 1:
+        raise InputError(
+            f"{ns:g} ns is shorter than the {interval_ps:g} ps between snapshots, so "
+            "there would be none.",
+            hint="Ask for more with --ns, or for finer snapshots with --interval-ps.",
+        )
+    return [k * interval_ps for k in range(1, count + 1)]
+
+
+def replica_seeds(seed: int, replicas: int) -> list[int]:
+    """Independent seeds of each replica; the first k do not depend on how many."""
+    return [
+        int(np.random.SeedSequence((seed, k)).generate_state(1, np.uint64)[0] >> 1)
+        for k in range(replicas)
+    ]
+
+
+def simulate(
+    complex_: Complex,
+    model: NeuralODE,
+    *,
+    times: Sequence[float],
+    rule: VelocityRule,
+    seed: int = 0,
+    replicas: int = 1,
+    solver: Solver | None = None,
+    step_ps: float | None = None,
+    device: torch.device,
+    on_snapshot: Callable[[int], None] = lambda done: None,
+) -> list[Trajectory]:
+    """Predict how the ligand moves; the protein stays where it is.
+
+    Replicas run as one batch and differ by their draw of initial velocities. The
+    model works around the centre of this one structure; results are in the
+    coordinates of the files.
+
+    Args:
+        complex_: ligand and protein at the start.
+        model: in eval mode.
+        times: of the snapshots, ps.
+        rule: initial velocities.
+        seed: of every random draw.
+        replicas: how many runs.
+        solver, step_ps: None for the checkpoint's own.
+        device: where to compute.
+        on_snapshot: told how many snapshots are done.
+
+    Returns:
+        One trajectory per replica; the start itself is not among its frames.
+
+    Raises:
+        SimulationError: a coordinate stopped being a number.
+    """
+    model = model.to(device)
+    dtype = next(model.parameters()).dtype
+    moved, centre = complex_.centred()
+    batch = collate([moved.to(device, dtype)] * replicas)
+    generators = [
+        torch.Generator().manual_seed(s) for s in replica_seeds(seed, replicas)
+    ]
+    with torch.inference_mode():
+        velocities = model.initial_velocities(batch, rule, generators)
+        states = model.rollout(batch, velocities, times, solver=solver, step_ps=step_ps)
+        frames = list(_watched(states, times, on_snapshot))
+    shape = (len(times), replicas, complex_.ligand.n_atoms, 3)
+    v = torch.stack([x for x, _ in frames]).reshape(shape)
+    x = torch.stack([x for _, x in frames]).reshape(shape) + centre
+    return [
+        Trajectory(
+            times=torch.tensor(times, dtype=torch.float64),
+            positions=x[:, k],
+            velocities=v[:, k],
+        )
+        for k in range(replicas)
+    ]
+
+
+def _watched(
+    states: Iterator[State], times: Sequence[float], on_snapshot: Callable[[int], None]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for done, (velocities, positions) in enumerate(states, start=1):
+        if not torch.isfinite(positions).all():
+            raise SimulationError(
+                f"The rollout broke down: at {times[done - 1]:g} ps a coordinate is "
+                "no longer a number. Nothing was written.",
+                hint="Try a smaller --step-ps, and check the starting pose.",
+            )
+        yield velocities.cpu(), positions.cpu()
+        on_snapshot(done)

@@ -1,8 +1,7 @@
 """Fit a model to recorded trajectories (paper, algorithm 1)."""
 
-import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -12,11 +11,10 @@ from torch import Tensor
 
 from neuralmd_cli.benchmark import score_starts
 from neuralmd_cli.complex import Batch, collate
+from neuralmd_cli.errors import TrainingError
+from neuralmd_cli.graph import distances, rigid_pairs
 from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
-from neuralmd_cli.simulate import centred
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +29,7 @@ class TrainingConfig:
     weight_decay: float = 1e-2
     gradient_norm: float = 1.0
     geometry_weight: float = 2.0
+    target_window_ps: float = 40.0  # the reference is averaged over this long
     velocity_rules: tuple[VelocityRule, ...] = ("zero",)
     validation_starts: tuple[int, ...] = (0, 10, 20, 30, 40)
     seed: int = 42
@@ -66,8 +65,9 @@ def fit(
     """Train; return the weights of the epoch with the best validation skill.
 
     Every rollout starts from one snapshot alone, as a user's does. Its target at time
-    t is the reference averaged over one model step around t: for a squared error the
-    optimum is the same as with single snapshots, and the gradient is less noisy.
+    t is the reference averaged over a window around t: for a squared error and a
+    pose that drifts slowly the optimum is the same as with single snapshots, and the
+    gradient is less noisy.
 
     Args:
         model: changed in place; ends with the last epoch's weights.
@@ -88,32 +88,53 @@ def fit(
     best_weights = _copy(model)
     on_epoch(best)
     for epoch in range(1, config.epochs + 1):
-        order = torch.randperm(
-            len(training) * config.starts_per_epoch, generator=generator
-        )
         losses = []
-        for chunk in order.split(config.batch_complexes):
-            chosen = [training[i % len(training)] for i in chunk.tolist()]
-            window = _window(model, chosen, config, generator)
-            rule = config.velocity_rules[
-                int(torch.randint(len(config.velocity_rules), (), generator=generator))
-            ]
-            loss = _loss(model, window, rule, config, generator)
-            if not torch.isfinite(loss):
-                names = ", ".join(r.name for r in chosen)
-                logger.warning("non-finite loss on %s: step skipped", names)
-                continue
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)
-            optimiser.step()
+        for chosen in _batches(training, config, generator):
+            loss = _step(model, optimiser, chosen, config, generator)
             schedule.step()
-            losses.append(float(loss.detach()))
+            losses.append(loss)
         result = _result(model, validation, config, epoch, fmean(losses), started)
         on_epoch(result)
         if result.validation_skill > best.validation_skill:
             best, best_weights = result, _copy(model)
     return best_weights, best
+
+
+def _batches(
+    training: Sequence[Recording], config: TrainingConfig, generator: torch.Generator
+) -> Iterator[list[Recording]]:
+    order = torch.randperm(len(training) * config.starts_per_epoch, generator=generator)
+    for first in range(0, len(order), config.batch_complexes):
+        chunk = order[first : first + config.batch_complexes].tolist()
+        yield [training[k % len(training)] for k in chunk]
+
+
+def _step(
+    model: NeuralODE,
+    optimiser: torch.optim.Optimizer,
+    chosen: Sequence[Recording],
+    config: TrainingConfig,
+    generator: torch.Generator,
+) -> float:
+    """One gradient step; the loss before it.
+
+    Raises:
+        TrainingError: the loss is not a number.
+    """
+    window = _window(model, chosen, config, generator)
+    drawn = int(torch.randint(len(config.velocity_rules), (), generator=generator))
+    loss = _loss(model, window, config.velocity_rules[drawn], config, generator)
+    if not torch.isfinite(loss):
+        names = ", ".join(r.name for r in chosen)
+        raise TrainingError(
+            f"The loss is no longer a number; the batch held {names}.",
+            hint="Lower the learning rate or the gradient norm.",
+        )
+    optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_norm)
+    optimiser.step()
+    return float(loss.detach())
 
 
 def _copy(model: NeuralODE) -> dict[str, Tensor]:
@@ -155,10 +176,10 @@ def _window(
     times = tuple(step * k for k in range(1, config.steps + 1))
     starts, targets = [], []
     for recording in recordings:
-        half = step / 2 / recording.spacing_ps
-        last = recording.n_frames - 1 - int(times[-1] / recording.spacing_ps + half)
+        half = config.target_window_ps / 2 / recording.spacing_ps
+        last = recording.n_frames - 1 - int(times[-1] / recording.spacing_ps)
         start = int(torch.randint(max(last, 0) + 1, (), generator=generator))
-        moved, centre = centred(recording.complex_at(start))
+        moved, centre = recording.complex_at(start).centred()
         starts.append(moved)
         targets.append(
             torch.stack(
@@ -170,25 +191,17 @@ def _window(
         batch=batch,
         targets=torch.cat(targets, dim=1),
         times=times,
-        rigid_pairs=_rigid_pairs(batch),
+        rigid_pairs=rigid_pairs(batch.bonds, len(batch.positions)),
     )
 
 
 def _mean_around(
     recording: Recording, start: int, time_ps: float, half: float
 ) -> Float[Tensor, "atoms 3"]:
-    """Mean of the snapshots within half a model step of a time after the start."""
+    """Mean of the snapshots around a time after the start, the start left out."""
     middle = start + time_ps / recording.spacing_ps
     first, last = round(middle - half), round(middle + half)
     return recording.positions[max(first, start + 1) : last + 1].mean(dim=0)
-
-
-def _rigid_pairs(batch: Batch) -> Int[Tensor, "pairs 2"]:
-    """Atoms one or two bonds apart: their distance hardly changes in a molecule."""
-    adjacency = torch.zeros(len(batch.positions), len(batch.positions))
-    adjacency[batch.bonds[:, 0], batch.bonds[:, 1]] = 1
-    adjacency = adjacency + adjacency.T
-    return (torch.triu(adjacency + adjacency @ adjacency, diagonal=1) > 0).nonzero()
 
 
 def _loss(
@@ -200,16 +213,11 @@ def _loss(
 ) -> Tensor:
     """Squared error to the target plus squared change of bonds and 1-3 distances."""
     batch = window.batch
-    velocities = model.initial_velocities(
-        batch, rule, [generator] * batch.n_complexes
-    )
+    velocities = model.initial_velocities(batch, rule, [generator] * batch.n_complexes)
     states = list(model.rollout(batch, velocities, window.times))
     positions = torch.stack([x for _, x in states])
     error = (positions - window.targets).square().sum(dim=-1).mean()
-    first, second = window.rigid_pairs.T
-
-    def distances(x: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(x[..., first, :] - x[..., second, :], dim=-1)
-
-    strain = (distances(positions) - distances(batch.positions)).square().mean()
-    return error + config.geometry_weight * strain
+    now = distances(positions, window.rigid_pairs)
+    strain = (now - distances(batch.positions, window.rigid_pairs)).square().mean()
+    total: Tensor = error + config.geometry_weight * strain
+    return total

@@ -71,8 +71,9 @@ def golden_model(folder: Path, name: str, dtype: torch.dtype) -> NeuralODE:
         ),
     )
     model = NeuralODE(config).to(dtype)
-    model.load_state_dict({k: v.to(dtype) if v.is_floating_point() else v
-                           for k, v in renamed.items()})
+    model.load_state_dict(
+        {k: v.to(dtype) if v.is_floating_point() else v for k, v in renamed.items()}
+    )
     return model.eval()
 
 

@@ -43,7 +43,8 @@ class RadialBasis(nn.Module):
         gaussians = torch.exp(
             -self.betas * (torch.exp(-distance)[:, None] - self.means).square()
         )
-        return cosine_cutoff(distance, self.cutoff)[:, None] * gaussians
+        expanded: Tensor = cosine_cutoff(distance, self.cutoff)[:, None] * gaussians
+        return expanded
 
 
 class AxisMixer(nn.Module):
@@ -61,7 +62,7 @@ class AxisMixer(nn.Module):
         self, components: Float[Tensor, "rows 3 channels"]
     ) -> Float[Tensor, "rows channels"]:
         """Mix the components of each channel."""
-        mixed = self.out(self.layers(components.transpose(1, 2)))
+        mixed: Tensor = self.out(self.layers(components.transpose(1, 2)))
         return mixed.squeeze(-1) + components[:, 0]
 
 
@@ -131,7 +132,8 @@ class GatedVector(nn.Module):
         else:
             norms = torch.linalg.vector_norm(mixed, dim=1)
         gate = self.gate(torch.cat([scalars, norms], dim=-1))[:, -1:]
-        return gate * self.vector_mix(vectors).squeeze(-1)
+        gated: Tensor = gate * self.vector_mix(vectors).squeeze(-1)
+        return gated
 
 
 class EmbeddedRadial(nn.Module):

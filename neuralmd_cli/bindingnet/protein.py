@@ -119,9 +119,7 @@ class ProteinEncoder(nn.Module):
         weight = self.bond_radial(self.bond_basis(distance)) * flat[pairs.source]
         weight = weight * cosine_cutoff(distance, self.config.cutoff)[:, None]
         vectors = unit(difference)[:, :, None] * weight[:, None, :]
-        return sum_to(vectors, pairs.target, len(flat)).reshape(
-            len(features), 3, 3, -1
-        )
+        return sum_to(vectors, pairs.target, len(flat)).reshape(len(features), 3, 3, -1)
 
     def _bond(
         self,

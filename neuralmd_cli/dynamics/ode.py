@@ -78,10 +78,8 @@ def integrate(
         step_ps: step h of the fixed-step solvers.
 
     Raises:
-        ValueError: unknown solver, non-positive step or times not increasing.
+        ValueError: non-positive step, or times not increasing.
     """
-    if solver not in SOLVERS:
-        raise ValueError(f"unknown solver {solver!r}")
     if not step_ps > 0:
         raise ValueError("step_ps must be positive")
     if any(b <= a for a, b in zip([-1.0, *times], times, strict=False)):
@@ -138,18 +136,22 @@ def _advance(
     end: float,
     solver: Solver,
 ) -> State:
-    grid = torch.tensor([start, end], dtype=torch.float64, device=state[0].device)
-    options = {"step_size": end - start} if solver in FIXED_STEP else None
-    if solver == "dopri5":
+    device = state[0].device
+    dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no f64
+    grid = torch.tensor([start, end], dtype=dtype, device=device)
+    if solver not in FIXED_STEP:
         velocities, positions = odeint(
             derivative, state, grid, method=solver, rtol=1e-6, atol=1e-8
         )
     else:
         # One step per call: a step size rounded below the interval would cost a
         # second evaluation for nothing.
-        options = {"grid_constructor": lambda _f, _y, t: t}
         velocities, positions = odeint(
-            derivative, state, grid, method=solver, options=options
+            derivative,
+            state,
+            grid,
+            method=solver,
+            options={"grid_constructor": lambda _f, _y, t: t},
         )
     return velocities[-1], positions[-1]
 

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from neuralmd_cli.graph import rigid_pairs
+
 
 def thermal_velocities(
     positions: Float[Tensor, "atoms 3"],
@@ -30,7 +32,7 @@ def thermal_velocities(
     x, m = positions.detach().double().cpu(), masses.double().cpu()
     root = m.sqrt()[:, None]
     draw = noise * speed * m.mean().sqrt()  # mass-weighted velocities
-    pairs = _rigid_pairs(bonds.cpu(), len(x))
+    pairs = rigid_pairs(bonds.cpu(), len(x))
     if len(pairs):
         jacobian = _distance_jacobian(x, pairs) / root.repeat_interleave(3, 0).T
         solution = torch.linalg.lstsq(
@@ -38,15 +40,6 @@ def thermal_velocities(
         ).solution
         draw = draw - (jacobian.T @ solution).reshape(-1, 3)
     return (draw / root).to(positions)
-
-
-def _rigid_pairs(bonds: Int[Tensor, "bonds 2"], atoms: int) -> Int[Tensor, "pairs 2"]:
-    """Atoms joined by a bond or by two bonds."""
-    adjacency = torch.zeros(atoms, atoms, dtype=torch.float64)
-    adjacency[bonds[:, 0], bonds[:, 1]] = 1
-    adjacency = adjacency + adjacency.T
-    linked = torch.triu(adjacency + adjacency @ adjacency, diagonal=1) > 0
-    return linked.nonzero()
 
 
 def _distance_jacobian(

@@ -58,5 +58,7 @@ def test_ode_derivatives_are_the_authors(goldens, model_name, name, dtype):
     )
     golden = np.load(goldens / "golden_modules.npz")
     key, suffix = f"{model_name}.{name}", SUFFIX[dtype]
-    assert error(acceleration, golden[f"{key}.acceleration.{suffix}"]) < TOLERANCE[dtype]
+    assert (
+        error(acceleration, golden[f"{key}.acceleration.{suffix}"]) < TOLERANCE[dtype]
+    )
     assert error(velocity, golden[f"{key}.velocity.{suffix}"]) < TOLERANCE[dtype]

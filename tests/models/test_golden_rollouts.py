@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from neuralmd_cli.graph import slots
 from tests.golden import (
     SUFFIX,
     error,
@@ -20,6 +21,14 @@ SCHEMES = {
     "rk4_h1": ("rk4", 1.0, 1.0),
     "euler_h1_scaling100": ("euler", 0.01, 0.01),
 }
+CASES = [
+    ("binding01_multi", "euler_h1"),
+    ("binding01_multi", "euler_h0.5"),
+    ("binding01_multi", "euler_h0.25"),
+    ("binding01_multi", "rk4_h1"),
+    ("binding01_single", "euler_h1"),
+    ("binding01_single", "euler_h1_scaling100"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,25 +47,13 @@ def rollout(goldens, model_name, scheme, dtype):
         velocities = torch.from_numpy(start).to(dtype)
     times = [k * spacing for k in range(21)]
     with torch.no_grad():
-        states = model.rollout(
-            batch, velocities, times, solver=solver, step_ps=step
-        )
+        states = model.rollout(batch, velocities, times, solver=solver, step_ps=step)
         velocities, positions = zip(*states, strict=True)
     return torch.stack(positions), torch.stack(velocities)
 
 
 @pytest.mark.parametrize("dtype", SUFFIX, ids=SUFFIX.values())
-@pytest.mark.parametrize(
-    ("model_name", "scheme"),
-    [
-        ("binding01_multi", "euler_h1"),
-        ("binding01_multi", "euler_h0.5"),
-        ("binding01_multi", "euler_h0.25"),
-        ("binding01_multi", "rk4_h1"),
-        ("binding01_single", "euler_h1"),
-        ("binding01_single", "euler_h1_scaling100"),
-    ],
-)
+@pytest.mark.parametrize(("model_name", "scheme"), CASES)
 def test_rollouts_are_the_authors(goldens, model_name, scheme, dtype):
     """20 snapshots from the same start equal the golden positions and velocities."""
     positions, velocities = rollout(goldens, model_name, scheme, dtype)
@@ -70,8 +67,6 @@ def test_rollouts_are_the_authors(goldens, model_name, scheme, dtype):
 @pytest.mark.parametrize("name", ["A", "B"])
 def test_velocity_network_maps_a_displacement_as_the_authors_does(goldens, name):
     """BindingNet-Ligand on x1 - x0 equals the golden initial velocity."""
-    from neuralmd_cli.graph import slots
-
     model = golden_model(goldens, "binding01_single", torch.float64)
     batch = golden_batch(goldens, name, torch.float64)
     displacement = golden_velocity(goldens, name, torch.float64)
