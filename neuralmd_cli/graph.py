@@ -124,4 +124,5 @@ def distances(
     """Distance of each pair, Å, in every frame."""
     first, second = pairs.T
     difference = positions[..., first, :] - positions[..., second, :]
-    return torch.linalg.vector_norm(difference, dim=-1)
+    length: Tensor = torch.linalg.vector_norm(difference, dim=-1)
+    return length
