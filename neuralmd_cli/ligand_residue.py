@@ -1,5 +1,6 @@
 """Which residue of a topology is the ligand."""
 
+from collections import Counter
 from pathlib import Path
 
 import gemmi
@@ -97,6 +98,8 @@ def _listed(candidates: list[Residue]) -> str:
     """The candidates in one sentence."""
     if not candidates:
         return "Nothing in it is other than polymer, water, caps and ions."
-    names = ", ".join(residue_label(residue) for residue in candidates[:_SHOWN])
-    more = f" and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
-    return f"Candidates: {names}{more}."
+    counts = Counter(residue.name for residue in candidates)
+    names = [residue_label(r) for r in candidates if counts[r.name] == 1]
+    names += [f"{name} ({n} times)" for name, n in counts.items() if n > 1]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"Candidates: {', '.join(names[:_SHOWN])}{more}."

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -46,8 +45,3 @@ def rmsf(positions: Float[Tensor, "frames atoms 3"], window: int = WINDOW) -> Rm
         total=float(spread.mean().sqrt()),
         window=window,
     )
-
-
-def separate_windows(n_frames: int, window: int) -> torch.Tensor:
-    """Numbers of the windows that follow each other without overlap."""
-    return torch.arange(0, n_frames - window + 1, window)

@@ -8,7 +8,6 @@ from neuralmd_cli.analysis.validity import bond_lengths, contacts, internal_clas
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.trajectory import Check, Trajectory
 
-
 Row = tuple[str, Tensor, str, str]
 
 
