@@ -4,6 +4,7 @@ import ctypes
 import os
 import struct
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def read_trajectory(
             which residue is the ligand is not clear.
     """
     top = _topology_path(path, top)
-    topology = _read_topology(top)
+    with _quiet_mdtraj():
+        topology = _read_topology(top)
     ligand = find_ligand(topology, top, ligand_residue)
     atoms = [atom.index for atom in ligand.atoms]
     ca = [a.index for a in topology.atoms if a.name == "CA" and a.residue.n_atoms > 3]
@@ -94,7 +96,7 @@ def read_trajectory(
     others = sorted(set(range(topology.n_atoms)) - set(atoms))
     ligand_parts, ca_parts, times_parts = [], [], []
     first: Float[ndarray, "all_atoms 3"] | None = None
-    with _quiet_stdout():
+    with _quiet_mdtraj():
         for xyz, times in _frames(path, top, topology.n_atoms):
             first = xyz[0] if first is None else first
             ligand_parts.append(torch.from_numpy(xyz[:, atoms]))
@@ -260,8 +262,12 @@ def _number(atom: mdtraj.core.topology.Atom) -> int:
 
 
 @contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """Keep mdtraj's DCD plugin, which chats on C's stdout, out of a user's pipe."""
+def _quiet_mdtraj() -> Iterator[None]:
+    """Keep mdtraj from talking to the user while it reads.
+
+    Its DCD plugin prints on C's stdout, where a command's JSON goes; its warnings are
+    about its own optional packages and about serial numbers nothing here depends on.
+    """
     libc = ctypes.CDLL(None)
     sys.stdout.flush()
     libc.fflush(None)
@@ -269,7 +275,9 @@ def _quiet_stdout() -> Iterator[None]:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
     finally:
         libc.fflush(None)
         os.dup2(kept, 1)
