@@ -21,9 +21,11 @@ from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
 class TrainingConfig:
     """How to fit; the defaults are the recipe of the bundled weights."""
 
-    epochs: int = 20
-    starts_per_epoch: int = 8  # of each training complex
-    batch_complexes: int = 4
+    pull_epochs: int = 10  # on the force at the start alone, before any rollout
+    pull_gain: float = 2.0  # how far beyond the target that force should reach
+    epochs: int = 10  # on rollouts
+    starts_per_epoch: int = 40  # of each training complex
+    batch_complexes: int = 8
     steps: int = 5  # of the model, per rollout
     learning_rate: float = 5e-4
     weight_decay: float = 1e-2
@@ -79,18 +81,20 @@ def fit(
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
+    epochs = config.pull_epochs + config.epochs
     per_epoch = -(-len(training) * config.starts_per_epoch // config.batch_complexes)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, config.learning_rate, total_steps=config.epochs * per_epoch
+        optimiser, config.learning_rate, total_steps=epochs * per_epoch
     )
     started = time.monotonic()
     best = _result(model, validation, config, 0, 0.0, started)
     best_weights = _copy(model)
     on_epoch(best)
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(1, epochs + 1):
         losses = []
+        loss_of = _pull_loss if epoch <= config.pull_epochs else _rollout_loss
         for chosen in _batches(training, config, generator):
-            loss = _step(model, optimiser, chosen, config, generator)
+            loss = _step(model, optimiser, loss_of, chosen, config, generator)
             schedule.step()
             losses.append(loss)
         result = _result(model, validation, config, epoch, fmean(losses), started)
@@ -112,6 +116,7 @@ def _batches(
 def _step(
     model: NeuralODE,
     optimiser: torch.optim.Optimizer,
+    loss_of: "LossFunction",
     chosen: Sequence[Recording],
     config: TrainingConfig,
     generator: torch.Generator,
@@ -122,8 +127,7 @@ def _step(
         TrainingError: the loss is not a number.
     """
     window = _window(model, chosen, config, generator)
-    drawn = int(torch.randint(len(config.velocity_rules), (), generator=generator))
-    loss = _loss(model, window, config.velocity_rules[drawn], config, generator)
+    loss = loss_of(model, window, config, generator)
     if not torch.isfinite(loss):
         names = ", ".join(r.name for r in chosen)
         raise TrainingError(
@@ -204,20 +208,51 @@ def _mean_around(
     return recording.positions[max(first, start + 1) : last + 1].mean(dim=0)
 
 
-def _loss(
+def _pull_loss(
     model: NeuralODE,
     window: _Window,
-    rule: VelocityRule,
     config: TrainingConfig,
     generator: torch.Generator,
 ) -> Tensor:
-    """Squared error to the target plus squared change of bonds and 1-3 distances."""
+    """One evaluation instead of a rollout: where the force at the start points.
+
+    A tethered ligand settles where the remaining force balances the tether, short of
+    the target; hence the gain.
+    """
     batch = window.batch
+    positions = batch.positions + model.pull(batch) / config.pull_gain
+    return _pose_loss(positions[None], window.targets[-1:], window, config)
+
+
+def _rollout_loss(
+    model: NeuralODE,
+    window: _Window,
+    config: TrainingConfig,
+    generator: torch.Generator,
+) -> Tensor:
+    """The error along a rollout (eq. 13, squared)."""
+    batch = window.batch
+    drawn = int(torch.randint(len(config.velocity_rules), (), generator=generator))
+    rule = config.velocity_rules[drawn]
     velocities = model.initial_velocities(batch, rule, [generator] * batch.n_complexes)
     states = list(model.rollout(batch, velocities, window.times))
     positions = torch.stack([x for _, x in states])
-    error = (positions - window.targets).square().sum(dim=-1).mean()
+    return _pose_loss(positions, window.targets, window, config)
+
+
+LossFunction = Callable[[NeuralODE, _Window, TrainingConfig, torch.Generator], Tensor]
+
+
+def _pose_loss(
+    positions: Float[Tensor, "times atoms 3"],
+    targets: Float[Tensor, "times atoms 3"],
+    window: _Window,
+    config: TrainingConfig,
+) -> Tensor:
+    """Squared error to the target plus squared change of bonds and 1-3 distances."""
+    start = window.batch.positions
+    error = (positions - targets).square().sum(dim=-1).mean()
     now = distances(positions, window.rigid_pairs)
-    strain = (now - distances(batch.positions, window.rigid_pairs)).square().mean()
+    strain = (now - distances(start, window.rigid_pairs)).square().mean()
     total: Tensor = error + config.geometry_weight * strain
     return total

@@ -29,6 +29,12 @@ class Tethered:
     ) -> Float[Tensor, "atoms 3"]:
         """Return forces, amu Å ps⁻²."""
         weight = self.masses[:, None] * self.stiffness_per_ps2
-        pull = self.force_field(time, positions) / (weight * self.reach)
-        pull = pull / (1.0 + pull.square().sum(dim=-1, keepdim=True)).sqrt()
-        return weight * (self.reach * pull - (positions - self.reference))
+        return weight * (self.pull(time, positions) - (positions - self.reference))
+
+    def pull(
+        self, time: Float[Tensor, ""], positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
+        """Displacement from the reference that the learned force holds, Å: r s(u)."""
+        weight = self.masses[:, None] * self.stiffness_per_ps2
+        u = self.force_field(time, positions) / (weight * self.reach)
+        return self.reach * u / (1.0 + u.square().sum(dim=-1, keepdim=True)).sqrt()

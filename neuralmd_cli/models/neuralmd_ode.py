@@ -138,25 +138,36 @@ class NeuralODE(nn.Module):
     def dynamics(self, batch: Batch) -> NewtonianODE:
         """The differential equation of these complexes, proteins encoded."""
         config = self.config
-        force_field: ForceField = _BindingForce(
-            binding_net=self.binding_net,
-            batch=batch,
-            protein=self.binding_net.encode_protein(batch),
-            unit=config.ps_per_time_unit**-2,
-        )
+        force_field: ForceField = self._forces(batch)
         if config.tether_per_ps2:
-            force_field = Tethered(
-                force_field=force_field,
-                reference=batch.positions,
-                masses=batch.masses,
-                stiffness_per_ps2=config.tether_per_ps2,
-                reach=config.reach,
-            )
+            force_field = self._tethered(force_field, batch)
         return NewtonianODE(
             force_field=force_field,
             masses=batch.masses,
             friction_per_ps=config.friction_per_ps,
             velocity_correction=self._correction(batch),
+        )
+
+    def pull(self, batch: Batch) -> Float[Tensor, "atoms 3"]:
+        """Displacement (Å) that the force at the start would hold, if it stayed."""
+        tethered = self._tethered(self._forces(batch), batch)
+        return tethered.pull(batch.positions.new_zeros(()), batch.positions)
+
+    def _forces(self, batch: Batch) -> "_BindingForce":
+        return _BindingForce(
+            binding_net=self.binding_net,
+            batch=batch,
+            protein=self.binding_net.encode_protein(batch),
+            unit=self.config.ps_per_time_unit**-2,
+        )
+
+    def _tethered(self, force_field: ForceField, batch: Batch) -> Tethered:
+        return Tethered(
+            force_field=force_field,
+            reference=batch.positions,
+            masses=batch.masses,
+            stiffness_per_ps2=self.config.tether_per_ps2,
+            reach=self.config.reach,
         )
 
     def _correction(self, batch: Batch) -> "_VelocityCorrection | None":

@@ -1,0 +1,85 @@
+"""Superposition of frames, and how far a ligand has moved."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Superpose = Literal["pocket", "ligand", "none"]
+"""What is laid over itself before motion is measured."""
+
+POCKET_RADIUS = 10.0
+"""A CA atom this near the ligand in the first frame belongs to its pocket, Å."""
+
+_ANCHORS = 4
+"""A fit on fewer CA atoms than these would say little about the pocket."""
+
+
+def superpose(
+    positions: Float[Tensor, "frames atoms 3"],
+    anchors: Float[Tensor, "frames anchors 3"],
+) -> Float[Tensor, "frames atoms 3"]:
+    """Each frame after the rigid motion that best lays its anchors on the first's.
+
+    Kabsch's least-squares fit, all anchors with equal weight; never a reflection.
+    Finite, if not unique, for anchors on a line or in a point.
+
+    Args:
+        positions: what is moved, Å.
+        anchors: what the fit is made on, Å.
+    """
+    moving, moved = anchors.double(), positions.double()
+    centres = moving.mean(dim=1, keepdim=True)
+    target = moving[0] - centres[0]
+    u, _, vh = torch.linalg.svd((moving - centres).mT @ target)
+    flip = torch.ones_like(u[:, 0])
+    flip[:, 2] = torch.sign(torch.linalg.det(u @ vh))
+    rotated = (moved - centres) @ ((u * flip[:, None]) @ vh)
+    fitted: Tensor = (rotated + centres[0]).to(positions.dtype)
+    return fitted
+
+
+def pocket_anchors(
+    ca_positions: Float[Tensor, "frames residues 3"],
+    ligand: Float[Tensor, "atoms 3"],
+) -> Float[Tensor, "frames anchors 3"]:
+    """CA atoms near the ligand's first frame, or all if there are hardly any.
+
+    Args:
+        ca_positions: of the protein, Å.
+        ligand: heavy atoms in the first frame, Å.
+    """
+    near = torch.cdist(ca_positions[0].double(), ligand.double()) < POCKET_RADIUS
+    chosen = near.any(dim=1)
+    return ca_positions[:, chosen] if chosen.sum() >= _ANCHORS else ca_positions
+
+
+def in_frame_of(
+    superpose_on: Superpose,
+    positions: Float[Tensor, "frames atoms 3"],
+    ca_positions: Float[Tensor, "frames residues 3"],
+) -> Float[Tensor, "frames atoms 3"]:
+    """The ligand's positions as seen by what is held still.
+
+    `pocket` fits the pocket's CA atoms; without a protein in the file, or with one that
+    does not move, coordinates are in the pocket's frame already and stay as they are.
+    `ligand` fits the ligand on itself, which leaves its change of shape.
+
+    Args:
+        positions: heavy atoms, Å.
+        ca_positions: of the protein, Å; may hold no residue.
+    """
+    if superpose_on == "ligand":
+        return superpose(positions, positions)
+    if superpose_on == "none" or ca_positions.shape[1] < _ANCHORS:
+        return positions
+    if bool((ca_positions == ca_positions[0]).all()):
+        return positions
+    return superpose(positions, pocket_anchors(ca_positions, positions[0]))
+
+
+def rmsd(positions: Float[Tensor, "frames atoms 3"]) -> Float[Tensor, " frames"]:
+    """Root mean square displacement of the atoms since the first frame, Å."""
+    moved = (positions - positions[0]).double()
+    return moved.square().sum(dim=2).mean(dim=1).sqrt()

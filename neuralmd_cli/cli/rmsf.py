@@ -1,0 +1,238 @@
+"""`neuralmd rmsf`: how much a ligand's atoms fluctuate in a trajectory file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+
+import typer
+
+if TYPE_CHECKING:
+    from neuralmd_cli.analysis.rmsf import Rmsf
+    from neuralmd_cli.readers import LoadedTrajectory
+
+
+class AtomRow(TypedDict):
+    """One atom of the result."""
+
+    name: str
+    element: str
+    rmsf_angstrom: float
+
+
+class WindowRow(TypedDict):
+    """One window of the result; snapshots are counted from 1."""
+
+    first_snapshot: int
+    last_snapshot: int
+    start_ps: float
+    end_ps: float
+    rmsf_angstrom: float
+
+
+def rmsf(
+    trajectory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRAJECTORY",
+            help="DCD, XTC, NetCDF or multi-model PDB file.",
+            show_default=False,
+        ),
+    ],
+    top: Annotated[
+        Path | None,
+        typer.Option(
+            help="Topology (PDB); default: the .pdb of the same name beside it.",
+            show_default=False,
+        ),
+    ] = None,
+    superpose: Annotated[
+        Literal["pocket", "ligand", "none"],
+        typer.Option(
+            help="What is held still: the pocket's CA atoms (our own files are in the "
+            "pocket's frame already), the ligand itself, or nothing."
+        ),
+    ] = "pocket",
+    ligand_residue: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[:CHAIN[:NUMBER]]",
+            help="Which residue is the ligand, where that is not clear.",
+            show_default=False,
+        ),
+    ] = None,
+    window: Annotated[
+        int, typer.Option(min=2, help="Snapshots in a window; the paper takes five.")
+    ] = 5,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Also write all values to this file.", show_default=False),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of tables.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Also draw a .png, .svg or .pdf figure.", show_default=False),
+    ] = None,
+) -> None:
+    """Show how much the ligand's heavy atoms fluctuate (RMSF)."""
+    from neuralmd_cli.analysis.geometry import in_frame_of
+    from neuralmd_cli.analysis.rmsf import rmsf as fluctuation
+    from neuralmd_cli.errors import InputError
+    from neuralmd_cli.figures import check_figure_path, plot_rmsf
+    from neuralmd_cli.readers import read_trajectory
+
+    if plot is not None:
+        check_figure_path(plot)
+    loaded = read_trajectory(trajectory, top, ligand_residue)
+    if loaded.n_frames < window:
+        raise InputError(
+            f"{trajectory.name} has {loaded.n_frames} snapshots, a window takes "
+            f"{window}.",
+            hint="Take a smaller --window (2 or more), or a longer trajectory.",
+        )
+    heavy = loaded.positions[:, loaded.heavy]
+    result = fluctuation(in_frame_of(superpose, heavy, loaded.ca_positions), window)
+    atoms, windows = _atom_rows(loaded, result), _window_rows(loaded, result)
+    if csv is not None:
+        _write_csv(csv, loaded, result, atoms, windows)
+    if plot is not None:
+        plot_rmsf(
+            plot,
+            result,
+            names=[row["name"] for row in atoms],
+            elements=[row["element"] for row in atoms],
+            times=loaded.times,
+            title=f"RMSF of {loaded.ligand} in {trajectory.name}",
+        )
+    for note in loaded.notes:
+        typer.echo(f"Note: {note}.", err=True)
+    if json:
+        _print_json(loaded, result, superpose, atoms, windows)
+    else:
+        _print_tables(loaded, result, superpose, atoms, windows)
+        for file in [x for x in (csv, plot) if x is not None]:
+            typer.echo(f"Wrote {file}")
+
+
+def _atom_rows(loaded: "LoadedTrajectory", result: "Rmsf") -> list[AtomRow]:
+    """RMSF per heavy atom."""
+    from rdkit import Chem
+
+    table = Chem.GetPeriodicTable()
+    heavy = loaded.heavy.tolist()
+    names = [name for name, keep in zip(loaded.atom_names, heavy, strict=True) if keep]
+    numbers = loaded.atomic_numbers[loaded.heavy].tolist()
+    return [
+        AtomRow(name=name, element=table.GetElementSymbol(z), rmsf_angstrom=value)
+        for name, z, value in zip(names, numbers, result.per_atom.tolist(), strict=True)
+    ]
+
+
+def _window_rows(loaded: "LoadedTrajectory", result: "Rmsf") -> list[WindowRow]:
+    """RMSF per window."""
+    times, last = loaded.times.tolist(), result.window - 1
+    return [
+        WindowRow(
+            first_snapshot=k + 1,
+            last_snapshot=k + last + 1,
+            start_ps=times[k],
+            end_ps=times[k + last],
+            rmsf_angstrom=value,
+        )
+        for k, value in enumerate(result.per_window.tolist())
+    ]
+
+
+def _print_json(
+    loaded: "LoadedTrajectory",
+    result: "Rmsf",
+    superpose: str,
+    atoms: list[AtomRow],
+    windows: list[WindowRow],
+) -> None:
+    """Everything as one JSON object on stdout."""
+    import json
+
+    answer = {
+        "trajectory": loaded.path.name,
+        "ligand": loaded.ligand,
+        "snapshots": loaded.n_frames,
+        "superpose": superpose,
+        "window": result.window,
+        "rmsf_angstrom": result.total,
+        "atoms": atoms,
+        "windows": windows,
+        "notes": loaded.notes,
+    }
+    typer.echo(json.dumps(answer, indent=2))
+
+
+def _print_tables(
+    loaded: "LoadedTrajectory",
+    result: "Rmsf",
+    superpose: str,
+    atoms: list[AtomRow],
+    windows: list[WindowRow],
+) -> None:
+    """Two tables: atoms, and windows that do not overlap, at most about twenty."""
+    from rich.console import Console
+    from rich.table import Table
+
+    frame = {"pocket": "the pocket", "ligand": "the ligand", "none": "the file"}
+    by_atom = Table(
+        title=f"RMSF of {loaded.ligand}, in the frame of {frame[superpose]}"
+    )
+    by_atom.add_column("Atom")
+    by_atom.add_column("Element")
+    by_atom.add_column("RMSF (Å)", justify="right")
+    for atom in atoms:
+        by_atom.add_row(atom["name"], atom["element"], f"{atom['rmsf_angstrom']:.3f}")
+    by_atom.add_section()
+    by_atom.add_row("all", "", f"{result.total:.3f}")
+
+    apart = windows[:: result.window]
+    step = -(-len(apart) // 20)
+    by_window = Table(title=f"RMSF of {result.window} snapshots, all heavy atoms")
+    for column in ("Snapshots", "Time (ps)", "RMSF (Å)"):
+        by_window.add_column(column, justify="right")
+    for row in apart[::step]:
+        by_window.add_row(
+            f"{row['first_snapshot']}-{row['last_snapshot']}",
+            f"{row['start_ps']:g} to {row['end_ps']:g}",
+            f"{row['rmsf_angstrom']:.3f}",
+        )
+    console = Console()
+    console.print(by_atom)
+    console.print(by_window)
+    shown = len(apart[::step])
+    if shown < len(windows):
+        console.print(
+            f"{shown} of {len(windows)} windows shown; --csv or --json has all.",
+            highlight=False,
+        )
+
+
+def _write_csv(
+    path: Path,
+    loaded: "LoadedTrajectory",
+    result: "Rmsf",
+    atoms: list[AtomRow],
+    windows: list[WindowRow],
+) -> None:
+    """One line per atom (over all snapshots), then one per window (of all atoms)."""
+    import csv
+
+    from neuralmd_cli.writers import atomic_path
+
+    columns = ["kind", "name", "element", *WindowRow.__annotations__]
+    times = loaded.times.tolist()
+    span = (1, loaded.n_frames, times[0], times[-1])
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for atom in atoms:
+            value = f"{atom['rmsf_angstrom']:.6f}"
+            writer.writerow(["atom", atom["name"], atom["element"], *span, value])
+        for row in windows:
+            *where, value_of_all = row.values()
+            writer.writerow(["window", "", "", *where, f"{value_of_all:.6f}"])

@@ -1,0 +1,284 @@
+"""Trajectory files back in, ours or foreign: DCD, XTC, NetCDF, multi-model PDB."""
+
+import ctypes
+import os
+import struct
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mdtraj
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy import ndarray
+from torch import Tensor
+
+from neuralmd_cli.errors import InputError
+from neuralmd_cli.ligand_residue import find_ligand, residue_label
+from neuralmd_cli.units import ANGSTROM_PER_NM, PS_PER_AKMA
+
+_VALUES_AT_ONCE = 3_000_000
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    struct.error,
+)
+"""What mdtraj and its parsers raise on damaged files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedTrajectory:
+    """A ligand's trajectory read from files, with what stood around it.
+
+    `ca_positions` follow the protein's CA atoms through all frames, for a fit on the
+    pocket; `other_positions` are all atoms but the ligand's in the first frame.
+    """
+
+    path: Path
+    ligand: str  # residue:chain:number
+    times: Float[Tensor, " frames"]  # ps
+    positions: Float[Tensor, "frames atoms 3"]  # Å, the ligand's
+    atom_names: tuple[str, ...]
+    atomic_numbers: Int[Tensor, " atoms"]
+    bonds: Int[Tensor, "bonds 2"]
+    ca_positions: Float[Tensor, "frames residues 3"]  # Å
+    other_positions: Float[Tensor, "others 3"]  # Å
+    other_numbers: Int[Tensor, " others"]
+    topology: mdtraj.Topology
+    notes: tuple[str, ...]
+
+    @property
+    def heavy(self) -> Bool[Tensor, " atoms"]:
+        """True for the ligand's heavy atoms."""
+        return self.atomic_numbers > 1
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames in the file."""
+        return self.positions.shape[0]
+
+
+def read_trajectory(
+    path: Path, top: Path | None = None, ligand_residue: str | None = None
+) -> LoadedTrajectory:
+    """Read a trajectory with its topology, and find the ligand in it.
+
+    Times are the XTC or NetCDF file's own; a DCD file's come from its header (which
+    mdtraj would ignore). A multi-model PDB has none: its frames are counted.
+
+    Args:
+        path: .dcd, .xtc, .nc, .ncdf or .pdb.
+        top: the topology; without it the .pdb of the same name beside `path`.
+        ligand_residue: NAME, NAME:CHAIN or NAME:CHAIN:NUMBER; without it the ligand our
+            own topology names, else the only residue that is no part of a protein or
+            nucleic acid, no water and no ion.
+
+    Raises:
+        InputError: a file is missing, damaged, cut off or of another atom count, or
+            which residue is the ligand is not clear.
+    """
+    top = _topology_path(path, top)
+    with _quiet_mdtraj():
+        topology = _read_topology(top)
+    ligand = find_ligand(topology, top, ligand_residue)
+    atoms = [atom.index for atom in ligand.atoms]
+    ca = [a.index for a in topology.atoms if a.name == "CA" and a.residue.n_atoms > 3]
+    ca = sorted(set(ca) - set(atoms))
+    others = sorted(set(range(topology.n_atoms)) - set(atoms))
+    ligand_parts, ca_parts, times_parts = [], [], []
+    first: Float[ndarray, "all_atoms 3"] | None = None
+    with _quiet_mdtraj():
+        for xyz, times in _frames(path, top, topology.n_atoms):
+            first = xyz[0] if first is None else first
+            ligand_parts.append(torch.from_numpy(xyz[:, atoms]))
+            ca_parts.append(torch.from_numpy(xyz[:, ca]))
+            times_parts.append(times)
+    if first is None:
+        raise InputError(f"{path.name} holds no frames.", hint="Write it again.")
+    numbers = torch.tensor([_number(atom) for atom in topology.atoms])
+    times, notes = _times(path, np.concatenate(times_parts))
+    return LoadedTrajectory(
+        path=path,
+        ligand=residue_label(ligand),
+        times=torch.from_numpy(times),
+        positions=torch.cat(ligand_parts),
+        atom_names=tuple(atom.name for atom in ligand.atoms),
+        atomic_numbers=numbers[atoms],
+        bonds=_bonds(topology, atoms),
+        ca_positions=torch.cat(ca_parts),
+        other_positions=torch.from_numpy(first[others]),
+        other_numbers=numbers[others],
+        topology=topology,
+        notes=notes,
+    )
+
+
+def _topology_path(path: Path, top: Path | None) -> Path:
+    """The topology file to use; both files must be there."""
+    for file in [path] if top is None else [path, top]:
+        if not file.is_file():
+            raise InputError(f"{file} does not exist.", hint="Check the file name.")
+    if path.suffix.lower() not in {".dcd", ".xtc", ".nc", ".ncdf", ".pdb"}:
+        raise InputError(
+            f"{path.name}: {path.suffix or 'no suffix'} is no trajectory format known "
+            "here.",
+            hint="Use a .dcd, .xtc, .nc or multi-model .pdb file.",
+        )
+    top = path.with_suffix(".pdb") if top is None else top
+    if not top.is_file():
+        raise InputError(
+            f"{path.name} says nothing about its atoms, and there is no {top.name} "
+            "beside it.",
+            hint="Name the topology with --top FILE.pdb.",
+        )
+    return top
+
+
+def _read_topology(top: Path) -> mdtraj.Topology:
+    """The topology with the atom and residue names of its file."""
+    known = {"standard_names": False} if top.name.lower().endswith(".pdb") else {}
+    try:
+        return mdtraj.load_topology(str(top), **known)
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{top.name} cannot be read as a topology: {error}",
+            hint="A PDB file with the atoms of the trajectory, in its order, will do.",
+        ) from error
+
+
+def _frames(
+    path: Path, top: Path, n_atoms: int
+) -> Iterator[tuple[Float[ndarray, "frames all_atoms 3"], Float[ndarray, " frames"]]]:
+    """Positions (Å) and times (ps; NaN where the file has none), chunk by chunk."""
+    done = 0
+    try:
+        for xyz, times in _raw_frames(path, max(1, _VALUES_AT_ONCE // (3 * n_atoms))):
+            if xyz.shape[1] != n_atoms:
+                raise InputError(
+                    f"{path.name} has {xyz.shape[1]} atoms per frame, {top.name} has "
+                    f"{n_atoms}.",
+                    hint="Give the topology the trajectory was written with: --top.",
+                )
+            done += len(xyz)
+            yield xyz, times
+    except _UNREADABLE as error:
+        raise InputError(
+            f"{path.name} is damaged or cut off after {done} readable frames: {error}",
+            hint="Write or copy the file again.",
+        ) from error
+    expected = _dcd_times(path)[0] if path.suffix.lower() == ".dcd" else done
+    if expected > done:
+        raise InputError(
+            f"{path.name} is cut off: its header says {expected} frames, {done} are "
+            "there.",
+            hint="Write or copy the file again.",
+        )
+
+
+def _raw_frames(
+    path: Path, step: int
+) -> Iterator[tuple[Float[ndarray, "frames atoms 3"], Float[ndarray, " frames"]]]:
+    """As `_frames`, with whatever mdtraj raises."""
+    if path.suffix.lower() == ".pdb":
+        whole = mdtraj.load_pdb(str(path), standard_names=False, no_boxchk=True)
+        yield whole.xyz * ANGSTROM_PER_NM, np.full(whole.n_frames, np.nan)
+        return
+    with mdtraj.open(str(path)) as file:
+        scale = ANGSTROM_PER_NM if file.distance_unit == "nanometers" else 1.0
+        while True:
+            xyz, times, *_ = file.read(n_frames=step)
+            if len(xyz) == 0:
+                return
+            if path.suffix.lower() == ".dcd" or times is None:
+                times = np.full(len(xyz), np.nan)
+            yield np.asarray(xyz * np.float32(scale)), np.array(times, dtype=float)
+
+
+def _times(
+    path: Path, times: Float[ndarray, " frames"]
+) -> tuple[Float[ndarray, " frames"], tuple[str, ...]]:
+    """Times in ps, and what is odd about them."""
+    notes = []
+    if path.suffix.lower() == ".dcd":
+        _, first, interval = _dcd_times(path)
+        times = first + interval * np.arange(len(times))
+    if not np.isfinite(times).all():
+        notes.append(f"{path.name} holds no times; its frames are counted as 1 ps each")
+        times = np.arange(len(times), dtype=float)
+    back = np.flatnonzero(np.diff(times) <= 0)
+    if len(back):
+        k = int(back[0])
+        notes.append(
+            f"times do not always grow in {path.name}: {times[k]:g} ps at frame "
+            f"{k + 1}, {times[k + 1]:g} ps at frame {k + 2} ({len(back)} such places); "
+            "runs were probably joined end to end"
+        )
+    return times, tuple(notes)
+
+
+def _dcd_times(path: Path) -> tuple[int, float, float]:
+    """Frames a DCD header promises, time of the first and interval, ps.
+
+    Both byte orders; X-PLOR writes the step as double, CHARMM and we as float. The
+    times are NaN if the header has another form than the one everybody writes.
+    """
+    with path.open("rb") as file:
+        head = file.read(92)
+    for order in "<>":
+        if head[:8] == struct.pack(order + "i", 84) + b"CORD" and len(head) == 92:
+            frames, start, every = struct.unpack(order + "3i", head[8:20])
+            charmm = struct.unpack(order + "i", head[84:88])[0] != 0
+            (delta,) = struct.unpack_from(order + ("f" if charmm else "d"), head, 44)
+            every = max(every, 1)
+            # float32 has seven digits: what is beyond them is noise
+            interval = float(f"{delta * every * PS_PER_AKMA:.7g}")
+            return frames, interval * start / every, interval
+    return 0, np.nan, np.nan
+
+
+def _bonds(topology: mdtraj.Topology, atoms: list[int]) -> Int[Tensor, "bonds 2"]:
+    """Bonds within the ligand, as places in `atoms`."""
+    place = {atom: index for index, atom in enumerate(atoms)}
+    pairs = {
+        tuple(sorted((place[a.index], place[b.index])))
+        for a, b in topology.bonds
+        if a.index in place and b.index in place
+    }
+    return torch.tensor(sorted(pairs), dtype=torch.long).reshape(-1, 2)
+
+
+def _number(atom: mdtraj.core.topology.Atom) -> int:
+    """Atomic number; 0 for a virtual site or an unknown element."""
+    return 0 if atom.element is None else int(atom.element.atomic_number)
+
+
+@contextmanager
+def _quiet_mdtraj() -> Iterator[None]:
+    """Keep mdtraj from talking to the user while it reads.
+
+    Its DCD plugin prints on C's stdout, where a command's JSON goes; its warnings are
+    about its own optional packages and about serial numbers nothing here depends on.
+    """
+    libc = ctypes.CDLL(None)
+    sys.stdout.flush()
+    libc.fflush(None)
+    kept = os.dup(1)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        libc.fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
