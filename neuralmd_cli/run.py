@@ -1,0 +1,342 @@
+"""One simulation from files to files: read, predict, judge, write, record."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from neuralmd_cli.analysis.summary import summarise
+from neuralmd_cli.complex import Complex
+from neuralmd_cli.device import resolve_device
+from neuralmd_cli.dynamics.ode import Solver
+from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.hydrogens import carry_hydrogens
+from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.run_record import DynamicsUsed, ModelUsed, RunRecord, hashed
+from neuralmd_cli.simulate import simulate, snapshot_times
+from neuralmd_cli.structure.ligand import with_hydrogens
+from neuralmd_cli.structure.prepare import PreparedComplex, prepare
+from neuralmd_cli.topology import complex_topology, ligand_topology
+from neuralmd_cli.trajectory import Check, Trajectory
+from neuralmd_cli.units import PS_PER_NS
+from neuralmd_cli.version import VERSION
+from neuralmd_cli.weights.fetch import Progress, resolve
+from neuralmd_cli.weights.model import LoadedModel, load_model
+from neuralmd_cli.writers import (
+    write_ligand_sdf,
+    write_topology_pdb,
+    write_trajectory,
+)
+
+FORMATS = (".dcd", ".xtc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run gave: one trajectory and its checks per replica, and the record."""
+
+    trajectories: list[Trajectory]
+    checks: list[list[Check]]
+    record: RunRecord
+    metrics: dict[str, float]  # of the weights, on targets they never saw
+
+
+def simulate_files(
+    protein: Path,
+    ligand: Path | None,
+    *,
+    output: Path,
+    ns: float = 8.0,
+    interval_ps: float = 80.0,
+    ligand_index: int | None = None,
+    ligand_id: str | None = None,
+    smiles: str | None = None,
+    v0: VelocityRule | None = None,
+    replicas: int = 1,
+    seed: int = 0,
+    solver: Solver | None = None,
+    step_ps: float | None = None,
+    device: str = "auto",
+    weights: str | None = None,
+    weights_url: str | None = None,
+    with_protein: bool = False,
+    hydrogens: bool = False,
+    command: Sequence[str] = (),
+    on_snapshot: Callable[[int], None] = lambda done: None,
+    download_progress: Progress | None = None,
+) -> Run:
+    """Simulate a ligand in its pocket and write everything beside `output`.
+
+    Writes the trajectory (one per replica), the topology, the ligand as SDF and the
+    run record; all of them or, if anything goes wrong, none.
+
+    Raises:
+        NeuralMDError: anything the user can mend, said in one sentence.
+    """
+    clock = _Clock()
+    _check_output(output, [x for x in (protein, ligand) if x is not None])
+    times = snapshot_times(ns, interval_ps)
+    where = resolve_device(device)
+    prepared = prepare(
+        protein, ligand, ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
+    )
+    clock.lap("read")
+    loaded = load_model(resolve(weights, url=weights_url, progress=download_progress))
+    rule = _rule(loaded, v0)
+    warnings = _warnings(loaded, prepared.complex, rule, replicas)
+    clock.lap("load")
+    trajectories = simulate(
+        prepared.complex,
+        loaded.model,
+        times=times,
+        rule=rule,
+        seed=seed,
+        replicas=replicas,
+        solver=solver,
+        step_ps=step_ps,
+        device=where,
+        on_snapshot=on_snapshot,
+    )
+    rollout = clock.lap("rollout")
+    checks = [
+        summarise(_with_start(x, prepared.complex), prepared.complex)
+        for x in trajectories
+    ]
+    warnings += _result_warnings(checks)
+    clock.lap("analyse")
+    names = output_names(output, replicas)
+    files = _Files(prepared=prepared, with_protein=with_protein, hydrogens=hydrogens)
+    snapshots = len(times) * replicas
+    inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
+    config = loaded.model.config
+    record = RunRecord(
+        neuralmd_version=VERSION,
+        command=list(command),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        inputs={k: hashed(v) for k, v in inputs.items()},
+        model=ModelUsed(
+            name=loaded.name,
+            sha256=loaded.sha256,
+            variant=config.binding_net.variant,
+            time_convention=config.time_convention,
+        ),
+        dynamics=DynamicsUsed(
+            system=loaded.system,
+            solver=solver or config.solver,
+            step_ps=step_ps or config.step_ps,
+            friction_per_ps=config.friction_per_ps,
+            tether_per_ps2=config.tether_per_ps2,
+            reach_angstrom=config.reach,
+            v0=rule,
+        ),
+        ns=ns,
+        interval_ps=interval_ps,
+        snapshots=len(times),
+        replicas=replicas,
+        seed=seed,
+        device=_device_name(where),
+        precision=str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
+        system={
+            "ligand_heavy_atoms": prepared.complex.ligand.n_atoms,
+            "residues": prepared.complex.protein.n_residues,
+            "obstacle_atoms": len(prepared.complex.protein.obstacle_positions),
+        },
+        timings_s=clock.laps,
+        speed={
+            "snapshots_per_s": round(snapshots / rollout, 2),
+            "ns_per_s": round(snapshots * interval_ps / PS_PER_NS / rollout, 4),
+        },
+        results=[{x.name: asdict(x) for x in replica} for replica in checks],
+        warnings=warnings,
+        notes=list(prepared.notes),
+        outputs=names,
+    )
+    with _all_or_nothing(output.parent, names) as folder:
+        files.write(folder, names, trajectories)
+        written = replace(record, timings_s=clock.laps | {"write": clock.lap("write")})
+        (folder / names[-1]).write_text(written.to_json())
+    return Run(
+        trajectories=trajectories, checks=checks, record=written, metrics=loaded.metrics
+    )
+
+
+def output_names(output: Path, replicas: int) -> list[str]:
+    """Names of all files a run writes: trajectories, topology, ligand, record."""
+    if replicas == 1:
+        trajectories = [output.name]
+    else:
+        trajectories = [
+            f"{output.stem}_r{k}{output.suffix}" for k in range(1, replicas + 1)
+        ]
+    return [*trajectories, *(f"{output.stem}.{x}" for x in ("pdb", "sdf", "json"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """Which atoms go into the files, and in which order."""
+
+    prepared: PreparedComplex
+    with_protein: bool
+    hydrogens: bool
+
+    def write(
+        self, folder: Path, names: Sequence[str], trajectories: Sequence[Trajectory]
+    ) -> None:
+        """Trajectories, topology and ligand, under the first of `names`."""
+        molecule = self.prepared.molecule
+        if self.hydrogens:
+            molecule = with_hydrogens(molecule)
+        topology = ligand_topology(molecule, with_hydrogens=self.hydrogens)
+        if self.with_protein:
+            topology = complex_topology(self.prepared.protein_structure, topology)
+
+        def all_atoms(heavy: Tensor) -> Tensor:
+            return carry_hydrogens(molecule, heavy) if self.hydrogens else heavy
+
+        for name, trajectory in zip(names, trajectories, strict=False):
+            positions = all_atoms(trajectory.positions)
+            write_trajectory(folder / name, positions, trajectory.times, topology)
+        start = all_atoms(self.prepared.complex.ligand.positions[None])[0]
+        write_topology_pdb(folder / names[-3], start, topology)
+        write_ligand_sdf(folder / names[-2], molecule, start)
+
+
+class _Clock:
+    """Seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> float:
+        now = time.perf_counter()
+        spent = now - self._last
+        self.laps[stage] = round(spent, 3)
+        self._last = now
+        return spent
+
+
+def _check_output(output: Path, inputs: Sequence[Path]) -> None:
+    """Refuse before the work what could not be written after it."""
+    if output.suffix.lower() not in FORMATS:
+        raise OutputError(
+            f"{output.name}: the suffix {output.suffix or '(none)'} names no trajectory "
+            "format.",
+            hint="Write to a file that ends in .dcd or .xtc.",
+        )
+    if not output.parent.is_dir():
+        raise OutputError(
+            f"{output.parent} is not a folder, so {output.name} cannot be written there.",
+            hint="Create it first.",
+        )
+    for path in inputs:
+        for suffix in (output.suffix, ".pdb", ".sdf", ".json"):
+            if output.with_suffix(suffix).resolve() == path.resolve():
+                raise OutputError(
+                    f"The run would write {path.name} over its own input.",
+                    hint="Choose another name with --output.",
+                )
+
+
+def _rule(loaded: LoadedModel, asked: VelocityRule | None) -> VelocityRule:
+    """The rule asked for, or the checkpoint's; refused if the model has no such."""
+    config = loaded.model.config
+    rule = asked or config.velocity_rule
+    if rule == "thermal" and not config.thermal_speed:
+        raise InputError(
+            f"--v0 thermal: the weights {loaded.name} state no thermal speed.",
+            hint="Use --v0 zero.",
+        )
+    if rule == "learned" and not loaded.model.can_learn_velocity:
+        raise InputError(
+            f"--v0 learned: the weights {loaded.name} have no network that gives "
+            "velocities from a single structure.",
+            hint="Use --v0 zero" + (" or thermal." if config.thermal_speed else "."),
+        )
+    return rule
+
+
+def _warnings(
+    loaded: LoadedModel, complex_: Complex, rule: VelocityRule, replicas: int
+) -> list[str]:
+    """What may make the result useless, known before the run."""
+    warnings = []
+    if replicas > 1 and rule != "thermal":
+        warnings.append(
+            f"All {replicas} replicas are the same: with --v0 {rule} nothing is drawn. "
+            "Use --v0 thermal."
+        )
+    known = set(loaded.model.config.trained_elements)
+    strange = sorted(set(complex_.ligand.atomic_numbers.tolist()) - known)
+    if known and strange:
+        from rdkit import Chem
+
+        symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
+        warnings.append(
+            f"The ligand has {', '.join(symbols)}, which the weights {loaded.name} "
+            "never saw: its atoms' motion is a guess."
+        )
+    return warnings
+
+
+def _result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
+    """What the finished trajectory shows to be wrong with it."""
+    values = [{x.name: x.value for x in replica} for replica in checks]
+    warnings = []
+    if min(x["bonds_intact"] for x in values) < 100:
+        warnings.append(
+            "Bonds of the ligand were stretched or squeezed by more than 25 %: do not "
+            "trust this trajectory."
+        )
+    if max(x.get("frames_clashing", 0.0) for x in values) > 0:
+        warnings.append(
+            "The ligand runs into its surroundings in some frames (contacts below 0.75 "
+            "of the van der Waals distance)."
+        )
+    return warnings
+
+
+def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
+    """The trajectory with the starting pose as its first frame."""
+    start = complex_.ligand.positions[None].to(trajectory.positions)
+    return Trajectory(
+        times=torch.cat([trajectory.times.new_zeros(1), trajectory.times]),
+        positions=torch.cat([start, trajectory.positions]),
+        velocities=torch.cat([trajectory.velocities[:1], trajectory.velocities]),
+    )
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({torch.get_num_threads()} threads)"
+
+
+@contextmanager
+def _all_or_nothing(parent: Path, names: Sequence[str]) -> Iterator[Path]:
+    """A folder to write into; its files appear in `parent` when the body succeeds."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".neuralmd-", dir=parent))
+    except OSError as error:
+        raise OutputError(
+            f"{parent} cannot be written to: {error.strerror}.",
+            hint="Choose a folder you may write to.",
+        ) from error
+    try:
+        yield folder
+        for name in names:
+            (folder / name).replace(parent / name)
+    except OSError as error:
+        raise OutputError(
+            f"{parent}: the results cannot be written: {error.strerror or error}.",
+            hint="Check that the disk has space left.",
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
