@@ -151,7 +151,10 @@ def _parsed(record: _Record, where: str) -> Chem.Mol:
     with _rdkit_messages() as messages:
         Chem.MolFromMolBlock(record.text, sanitize=False, removeHs=False)
     reasons = [line for message in messages for line in message.splitlines() if line]
-    reason = reasons[-1] if reasons else "it is cut short"
+    # RDKit puts the time of day before its reason.
+    reason = re.sub(
+        r"^\[[\d:]+\]\s*", "", reasons[-1] if reasons else "it is cut short"
+    )
 
     def in_file(match: re.Match[str]) -> str:
         return f"line {int(match[1]) + record.first_line - 1}"

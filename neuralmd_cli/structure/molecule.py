@@ -66,6 +66,7 @@ def check_molecule(molecule: Chem.Mol, where: str) -> tuple[str, ...]:
     sanitise(molecule, where)
     _check_pieces(molecule, where)
     _check_elements(molecule, where)
+    _check_organic(molecule, where)
     _check_not_peptide(molecule, where)
     _check_bond_lengths(molecule, where)
     return _flat_atoms_note(molecule)
@@ -123,7 +124,7 @@ def _check_atoms(molecule: Chem.Mol, where: str) -> None:
         what = f"ion {atom.GetSymbol()}{charge:+d}" if charge else atom.GetSymbol()
         raise InputError(
             f"{where} is a single heavy atom ({what}), not a ligand.",
-            hint="An ion belongs into the protein file, where it is kept rigid.",
+            hint="An ion belongs in the protein file, where it is kept rigid.",
         )
 
 
@@ -179,6 +180,16 @@ def _check_elements(molecule: Chem.Mol, where: str) -> None:
                 hint="Metal complexes and the like cannot be simulated; ligands hold "
                 "H, B, C, N, O, F, Si, P, S, Cl, Se, Br and I.",
             )
+
+
+def _check_organic(molecule: Chem.Mol, where: str) -> None:
+    """Refuse phosphate, sulphate and the like, which files hold as buffer."""
+    if not any(atom.GetAtomicNum() == 6 for atom in molecule.GetAtoms()):
+        formula = rdMolDescriptors.CalcMolFormula(molecule)
+        raise InputError(
+            f"{where} holds no carbon ({formula}): an ion or solvent, not a ligand.",
+            hint="Give an organic ligand; ions stay in the protein file, rigid.",
+        )
 
 
 def _check_not_peptide(molecule: Chem.Mol, where: str) -> None:
