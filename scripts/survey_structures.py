@@ -83,8 +83,9 @@ def alone(root: Path) -> Iterator[Row]:
 
     def protein(path: Path) -> tuple[str, tuple[str, ...]]:
         file = read_protein(path)
-        segments = int(file.protein.segments.max()) + 1
-        return f"{file.protein.n_residues} residues, {segments} segments", file.notes
+        count = int(file.protein.segments.max()) + 1
+        segments = f"{count} segment{'' if count == 1 else 's'}"
+        return f"{file.protein.n_residues} residues, {segments}", file.notes
 
     def ligand(path: Path) -> tuple[str, tuple[str, ...]]:
         file = read_ligand(path)
