@@ -1,0 +1,187 @@
+"""SDF or MOL file to the ligand: V2000 or V3000, one record or many, gzipped or not."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdkit import Chem, rdBase
+
+from neuralmd_cli.complex import Ligand
+from neuralmd_cli.errors import InputError
+from neuralmd_cli.structure.files import (
+    is_coordinate_file,
+    is_mol_file,
+    read_text,
+    suffix,
+)
+from neuralmd_cli.structure.molecule import check_molecule, ligand_tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class LigandFile:
+    """A ligand as read, with all its atoms, and what a user should know of it."""
+
+    molecule: Chem.Mol  # sanitised, one 3-D conformer, hydrogens of the file kept
+    ligand: Ligand  # the heavy atoms, in the order of `molecule`
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """The text of one molecule, and where it stands in its file."""
+
+    text: str
+    first_line: int  # from 1
+
+
+def read_ligand(path: Path, index: int | None = None) -> LigandFile:
+    """Read one molecule of an SDF or MOL file.
+
+    Args:
+        path: the file, gzipped or not.
+        index: which record, from 1; without it the first is taken, and a note says so
+            where there are others.
+
+    Raises:
+        InputError: no such file or record, not an SDF, or a molecule that cannot be
+            simulated (see `check_molecule`).
+    """
+    text = read_text(path)
+    _check_kind(path, text)
+    records = _records(text)
+    if not records:
+        raise InputError(
+            f"{path.name} is empty.", hint="Give an SDF file with the posed ligand."
+        )
+    notes: tuple[str, ...] = ()
+    if index is not None and not 1 <= index <= len(records):
+        raise InputError(
+            f"{path.name} has no molecule {index}: it holds {len(records)}.",
+            hint=f"Choose --ligand-index from 1 to {len(records)}.",
+        )
+    where = path.name
+    if len(records) > 1:
+        where = f"{path.name}, molecule {index or 1} of {len(records)}"
+    record = records[(index or 1) - 1]
+    molecule = _parsed(record, where)
+    if index is None and len(records) > 1:
+        notes = (
+            f"{path.name} holds {len(records)} molecules: took the first "
+            "(--ligand-index takes another).",
+        )
+    return ligand_file(molecule, where, notes)
+
+
+def ligand_file(
+    molecule: Chem.Mol, where: str, notes: tuple[str, ...] = ()
+) -> LigandFile:
+    """Check, sanitise and wrap a parsed molecule.
+
+    Raises:
+        InputError: the molecule cannot be simulated as a ligand.
+    """
+    molecule = Chem.Mol(molecule)
+    found = check_molecule(molecule, where)
+    return LigandFile(
+        molecule=molecule, ligand=ligand_tensors(molecule), notes=(*notes, *found)
+    )
+
+
+def with_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
+    """The molecule with every hydrogen its bonding asks for, placed by geometry.
+
+    Atoms already there keep their index and place; new hydrogens come last.
+    """
+    with rdBase.BlockLogs():
+        return Chem.AddHs(molecule, addCoords=True)
+
+
+def hydrogen_carriers(molecule: Chem.Mol) -> dict[int, int]:
+    """For the index of each hydrogen, the index of the heavy atom it sits on."""
+    return {
+        atom.GetIdx(): atom.GetNeighbors()[0].GetIdx()
+        for atom in molecule.GetAtoms()
+        if atom.GetAtomicNum() == 1 and atom.GetDegree() > 0
+    }
+
+
+def _check_kind(path: Path, text: str) -> None:
+    """Refuse other file types by name, with the way to go from each."""
+    if is_mol_file(path, text):
+        return
+    if is_coordinate_file(path, text):
+        raise InputError(
+            f"{path.name} is a structure file: it names no bond orders, so they would "
+            "have to be guessed.",
+            hint="Convert the ligand to SDF, or take it from the protein file with "
+            "--ligand-id and --smiles.",
+        )
+    kind = suffix(path)
+    raise InputError(
+        f"{path.name}: ligands {f'in the format {kind}' if kind else 'of this kind'} "
+        "cannot be read.",
+        hint="Convert it to SDF, with its bond orders and its pose in the pocket.",
+    )
+
+
+def _records(text: str) -> list[_Record]:
+    """The molecules of an SDF, split at its $$$$ lines."""
+    records, lines, first = [], list[str](), 1
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.startswith("$$$$"):
+            records.append(_Record(text="\n".join(lines) + "\n", first_line=first))
+            lines, first = [], number + 1
+        else:
+            lines.append(line)
+    # What follows the last $$$$ is a record only if it holds a molecule.
+    if any(line.strip() for line in lines):
+        records.append(_Record(text="\n".join(lines) + "\n", first_line=first))
+    return records
+
+
+def _parsed(record: _Record, where: str) -> Chem.Mol:
+    """The record's molecule, unsanitised, or RDKit's reason why there is none."""
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromMolBlock(record.text, sanitize=False, removeHs=False)
+    if molecule is not None:
+        return molecule
+    with _rdkit_messages() as messages:
+        Chem.MolFromMolBlock(record.text, sanitize=False, removeHs=False)
+    reasons = [line for message in messages for line in message.splitlines() if line]
+    # RDKit puts the time of day before its reason.
+    reason = re.sub(
+        r"^\[[\d:]+\]\s*", "", reasons[-1] if reasons else "it is cut short"
+    )
+
+    def in_file(match: re.Match[str]) -> str:
+        return f"line {int(match[1]) + record.first_line - 1}"
+
+    # RDKit counts lines from the start of the record.
+    reason = re.sub(r"line\s*(\d+)", in_file, reason).rstrip(".")
+    raise InputError(
+        f"{where} (from line {record.first_line}) cannot be parsed: {reason}.",
+        hint="Write the file again with the program it came from.",
+    )
+
+
+@contextmanager
+def _rdkit_messages() -> Iterator[list[str]]:
+    """Collect what RDKit would write to stderr; only its logger knows the reasons."""
+    messages: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    logger = logging.getLogger("rdkit")
+    handlers = logger.handlers
+    logger.handlers = [Collector()]
+    rdBase.LogToPythonLogger()
+    try:
+        yield messages
+    finally:
+        rdBase.LogToCppStreams()
+        logger.handlers = handlers

@@ -1,0 +1,110 @@
+"""Structure files to a checked complex, with notes on everything done on the way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gemmi
+from rdkit import Chem
+
+from neuralmd_cli.complex import Complex
+from neuralmd_cli.errors import InputError
+from neuralmd_cli.structure.contacts import check_contacts, coinciding_groups
+from neuralmd_cli.structure.coordinates import cleaned, structure_from_text
+from neuralmd_cli.structure.files import read_text
+from neuralmd_cli.structure.hetero import het_ligand
+from neuralmd_cli.structure.ligand import LigandFile, read_ligand
+from neuralmd_cli.structure.molecule import heavy_atoms
+from neuralmd_cli.structure.protein import ProteinFile, protein_file, without
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedComplex:
+    """A complex ready to run, and what is needed to write it out again."""
+
+    complex: Complex
+    molecule: Chem.Mol  # the whole ligand, hydrogens of its file included
+    heavy_atoms: tuple[int, ...]  # index in `molecule` of each atom of complex.ligand
+    protein_structure: gemmi.Structure  # all that stays rigid
+    residue_labels: tuple[str, ...]  # one per residue of complex.protein
+    notes: tuple[str, ...]
+
+
+def prepare(
+    protein_path: Path,
+    ligand_path: Path | None = None,
+    *,
+    ligand_index: int | None = None,
+    ligand_id: str | None = None,
+    smiles: str | None = None,
+) -> PreparedComplex:
+    """Read a protein and its ligand, check that they belong together.
+
+    Args:
+        protein_path: PDB or mmCIF, gzipped or not.
+        ligand_path: SDF or MOL; or else `ligand_id` names a group of `protein_path`.
+        ligand_index: which molecule of the SDF, from 1.
+        ligand_id: NAME[:chain[:number]].
+        smiles: bond orders of the ligand that `ligand_id` names.
+
+    Raises:
+        InputError: an input that cannot be read, or a pose that makes no sense.
+    """
+    _check_choice(ligand_path, ligand_index, ligand_id, smiles)
+    text = read_text(protein_path)
+    source = protein_path.name
+    structure, notes = cleaned(structure_from_text(text, protein_path), source)
+    file = protein_file(structure, notes, source)
+    if ligand_path is not None:
+        ligand = read_ligand(ligand_path, ligand_index)
+        where = ligand_path.name
+        file, dropped = _without_copies(file, ligand, source)
+    else:
+        ligand, group = het_ligand(file, text, ligand_id or "", smiles, source)
+        where = f"{source}, {group.label}"
+        file, dropped = without(file, [group], source), ()
+    contacts = check_contacts(file, ligand.ligand, ligand.molecule, where)
+    return PreparedComplex(
+        complex=Complex(ligand=ligand.ligand, protein=file.protein),
+        molecule=ligand.molecule,
+        heavy_atoms=heavy_atoms(ligand.molecule),
+        protein_structure=file.structure,
+        residue_labels=file.residue_labels,
+        notes=(*ligand.notes, *dropped, *file.notes, *contacts),
+    )
+
+
+def _check_choice(
+    ligand_path: Path | None,
+    ligand_index: int | None,
+    ligand_id: str | None,
+    smiles: str | None,
+) -> None:
+    """Exactly one ligand, and no option that would do nothing."""
+    if (ligand_path is None) == (ligand_id is None):
+        raise InputError(
+            "A run needs one ligand"
+            + (", and two are given." if ligand_path else ", and none is given."),
+            hint="Give either --ligand or --ligand-id.",
+        )
+    if ligand_path is not None and smiles is not None:
+        raise InputError(
+            "--smiles is given, but the SDF file already has bond orders.",
+            hint="Leave --smiles out, or use --ligand-id instead of --ligand.",
+        )
+    if ligand_id is not None and ligand_index is not None:
+        raise InputError(
+            "--ligand-index is given, but no SDF file.",
+            hint="Write the place into the id, as in --ligand-id 0WB:A:801.",
+        )
+
+
+def _without_copies(
+    file: ProteinFile, ligand: LigandFile, source: str
+) -> tuple[ProteinFile, tuple[str, ...]]:
+    """The protein without the ligand itself, where its file holds it as well."""
+    copies = coinciding_groups(file, ligand.ligand)
+    if not copies:
+        return file, ()
+    labels = ", ".join(x.label for x in copies)
+    note = f"{labels} of {source} stands where the ligand is: removed from the protein."
+    return without(file, copies, source), (note,)
