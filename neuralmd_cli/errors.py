@@ -24,3 +24,7 @@ class OutputError(NeuralMDError):
 
 class SimulationError(NeuralMDError):
     """A rollout that left the range in which its numbers mean anything."""
+
+
+class DeviceError(NeuralMDError):
+    """A device to compute on that this machine does not have."""
