@@ -14,13 +14,14 @@ import platform
 import resource
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.complex import Batch, Complex, Ligand, Protein, collate
-from neuralmd_cli.dynamics.ode import integrate
+from neuralmd_cli.dynamics.ode import State, integrate
 from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
 
 INTERVAL_PS = 80.0
@@ -68,9 +69,8 @@ def cached_rollout(model: NeuralODE, batch: Batch, snapshots: int) -> None:
 def uncached_rollout(model: NeuralODE, batch: Batch, snapshots: int) -> None:
     """The same, with the protein encoded again at every evaluation."""
 
-    def derivative(time_, state):  # noqa: ANN001, ANN202 - torchdiffeq's signature
-        current = replace(batch, positions=batch.positions)
-        return model.dynamics(current).derivative(time_, state)
+    def derivative(now: Tensor, state: State) -> State:
+        return model.dynamics(batch).derivative(now, state)
 
     state = (torch.zeros_like(batch.positions), batch.positions)
     times = [INTERVAL_PS * k for k in range(1, snapshots + 1)]
@@ -78,14 +78,19 @@ def uncached_rollout(model: NeuralODE, batch: Batch, snapshots: int) -> None:
         pass
 
 
-def rate(function, *arguments, snapshots: int, device: torch.device) -> float:  # noqa: ANN001
+def rate(
+    rollout: Callable[[NeuralODE, Batch, int], None],
+    model: NeuralODE,
+    batch: Batch,
+    snapshots: int,
+) -> float:
     """Snapshots per second after one warm-up, best of three."""
     best = 0.0
     for _ in range(4):
         started = time.perf_counter()
-        function(*arguments, snapshots)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        rollout(model, batch, snapshots)
+        if batch.positions.is_cuda:
+            torch.cuda.synchronize()
         best = max(best, snapshots / (time.perf_counter() - started))
     return best
 
@@ -107,16 +112,9 @@ def main() -> None:
     complex_ = synthetic_complex(options.atoms, options.residues)
     batch = collate([complex_.to(device, torch.float32)])
     with torch.inference_mode():
-        cached = rate(
-            cached_rollout, model, batch, snapshots=options.snapshots, device=device
-        )
-        uncached = rate(
-            uncached_rollout,
-            model,
-            batch,
-            snapshots=max(5, options.snapshots // 5),
-            device=device,
-        )
+        cached = rate(cached_rollout, model, batch, options.snapshots)
+        few = max(5, options.snapshots // 5)
+        uncached = rate(uncached_rollout, model, batch, few)
     scale = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
     print(

@@ -28,3 +28,7 @@ class SimulationError(NeuralMDError):
 
 class TrainingError(NeuralMDError):
     """A training run that cannot go on."""
+
+
+class DeviceError(NeuralMDError):
+    """A device to compute on that this machine does not have."""

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.hydrogens import carry_hydrogens
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.models.neuralmd_ode import VelocityRule
 from neuralmd_cli.run_record import DynamicsUsed, ModelUsed, RunRecord, hashed
 from neuralmd_cli.simulate import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
@@ -45,7 +45,7 @@ class Run:
     trajectories: list[Trajectory]
     checks: list[list[Check]]
     record: RunRecord
-    metrics: dict[str, float]  # of the weights, on targets they never saw
+    metrics: Mapping[str, float]  # of the weights, on targets they never saw
 
 
 def simulate_files(
@@ -227,13 +227,13 @@ def _check_output(output: Path, inputs: Sequence[Path]) -> None:
     """Refuse before the work what could not be written after it."""
     if output.suffix.lower() not in FORMATS:
         raise OutputError(
-            f"{output.name}: the suffix {output.suffix or '(none)'} names no trajectory "
-            "format.",
+            f"{output.name}: the suffix {output.suffix or '(none)'} names no "
+            "trajectory format.",
             hint="Write to a file that ends in .dcd or .xtc.",
         )
     if not output.parent.is_dir():
         raise OutputError(
-            f"{output.parent} is not a folder, so {output.name} cannot be written there.",
+            f"{output.parent} is not a folder, so {output.name} cannot be written.",
             hint="Create it first.",
         )
     for path in inputs:

@@ -149,7 +149,9 @@ def simulate(
             download_progress=download,
         )
     for warning in run.record.warnings:
-        typer.echo(f"{typer.style('Warning:', fg='yellow', bold=True)} {warning}", err=True)
+        typer.echo(
+            f"{typer.style('Warning:', fg='yellow', bold=True)} {warning}", err=True
+        )
     if as_json:
         typer.echo(run.record.to_json(), nl=False)
     elif not quiet:

@@ -49,6 +49,7 @@ class NeuralODEConfig:
     initial_velocity_network: bool = False
     velocity_refinement: float = 0.0  # the paper's alpha; 0: no network
     thermal_speed: float = 0.0  # Å/ps; 0: not known for this checkpoint
+    trained_elements: tuple[int, ...] = ()  # Z of every ligand element seen
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict that `from_dict` reads back."""
@@ -58,8 +59,9 @@ class NeuralODEConfig:
     def from_dict(cls, values: dict[str, Any]) -> "NeuralODEConfig":
         """Rebuild from `to_dict`; unknown or missing names raise TypeError."""
         binding_net = BindingNetConfig(**values["binding_net"])
-        rest = {k: v for k, v in values.items() if k != "binding_net"}
-        return cls(binding_net=binding_net, **rest)
+        elements = tuple(values["trained_elements"])
+        rest = values | {"binding_net": binding_net, "trained_elements": elements}
+        return cls(**rest)
 
 
 class NeuralODE(nn.Module):

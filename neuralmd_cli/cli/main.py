@@ -1,0 +1,58 @@
+"""The commands of `neuralmd`.
+
+Command modules import only typer and `cli.options` at the top, so `--help` is quick.
+"""
+
+from typing import Annotated
+
+import typer
+
+from neuralmd_cli.cli import weights
+from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging
+from neuralmd_cli.cli.rmsf import rmsf
+from neuralmd_cli.cli.simulate import simulate
+from neuralmd_cli.version import VERSION
+
+app = typer.Typer(
+    name="neuralmd",
+    cls=NeuralMDGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(simulate)
+app.command()(rmsf)
+app.add_typer(weights.app, name="weights")
+
+
+def _show_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"neuralmd {VERSION}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def neuralmd(
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            help="Say on stderr what is done; -vv says more.",
+            show_default=False,
+        ),
+    ] = 0,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and stop.",
+            callback=_show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Predict how a ligand moves in its pocket, in seconds."""
+    set_up_logging(verbose)

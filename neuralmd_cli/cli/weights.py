@@ -1,0 +1,182 @@
+"""`neuralmd weights`: what trained models there are, and are they intact."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neuralmd_cli.cli.console import EXIT_PROBLEM, download_progress
+from neuralmd_cli.cli.options import Json, Quiet, WeightsUrl
+from neuralmd_cli.errors import WeightsError
+
+if TYPE_CHECKING:
+    from neuralmd_cli.weights.checkpoint import Checkpoint
+    from neuralmd_cli.weights.registry import Registry
+
+app = typer.Typer(
+    help="List, fetch, inspect and verify trained weights.", no_args_is_help=True
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered name.")]
+
+
+@app.command("list")
+def list_weights(as_json: Json = False) -> None:
+    """List the published weights and where each one is now."""
+    from neuralmd_cli.weights.fetch import locate
+    from neuralmd_cli.weights.registry import load_registry
+
+    registry = load_registry()
+    rows = [
+        {
+            "name": x.name,
+            "default": x.default,
+            "where": locate(x, registry).where,
+            "size_bytes": x.size,
+            "sha256": x.sha256,
+            "description": x.description,
+            "card": str(registry.folder / x.card),
+        }
+        for x in registry.entries
+    ]
+    if as_json:
+        _print_json(rows)
+    elif not rows:
+        typer.echo("No weights are published with this version of neuralmd.")
+    else:
+        _print_table(rows)
+
+
+@app.command()
+def fetch(name: Name, weights_url: WeightsUrl = None, quiet: Quiet = False) -> None:
+    """Download weights to the cache and verify them; print where they are."""
+    from neuralmd_cli.weights.fetch import resolve
+    from neuralmd_cli.weights.registry import load_registry
+
+    registry = load_registry()
+    entry = registry.entry(name)
+    with download_progress(entry.file, quiet=quiet) as progress:
+        path = resolve(
+            entry.name, url=weights_url, registry=registry, progress=progress
+        )
+    typer.echo(str(path))
+
+
+@app.command()
+def info(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|PATH", help="A registered name, or a .safetensors file."
+        ),
+    ],
+    as_json: Json = False,
+    weights_url: WeightsUrl = None,
+) -> None:
+    """Show what a checkpoint says about itself; a name may need a download first."""
+    from neuralmd_cli.weights.checkpoint import load_checkpoint
+    from neuralmd_cli.weights.fetch import resolve
+
+    with download_progress(name) as progress:
+        path = resolve(name, url=weights_url, progress=progress)
+    facts = {"path": str(path), **_facts(load_checkpoint(path))}
+    if as_json:
+        _print_json(facts)
+    else:
+        for key, value in _flat(facts):
+            typer.echo(f"{key}: {value}")
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Registered names; without any, all that are bundled or cached.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare weights on disk with their registered size and SHA-256."""
+    from neuralmd_cli.weights.registry import load_registry
+
+    rows = _verified(load_registry(), names or [])
+    if as_json:
+        _print_json(rows)
+    else:
+        for row in rows:
+            typer.echo(f"{row['name']}: {row['problem'] or 'ok'}")
+        if not rows:
+            typer.echo("There are no weights on this machine to verify.")
+    if any(row["problem"] for row in rows):
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def _verified(registry: "Registry", names: list[str]) -> list[dict[str, Any]]:
+    from neuralmd_cli.weights.fetch import locate
+    from neuralmd_cli.weights.registry import check_file
+
+    rows = []
+    entries = [registry.entry(x) for x in names] if names else registry.entries
+    for entry in entries:
+        path = locate(entry, registry).path
+        problem = None
+        if path is not None:
+            try:
+                check_file(path, entry)
+            except WeightsError as error:
+                problem = error.message
+        elif names:
+            problem = "not on this machine; `neuralmd weights fetch` gets it"
+        else:
+            continue
+        row = {"name": entry.name, "path": path and str(path), "problem": problem}
+        rows.append(row)
+    return rows
+
+
+def _facts(checkpoint: "Checkpoint") -> dict[str, Any]:
+    metadata = checkpoint.metadata
+    return {
+        "sha256": checkpoint.sha256,
+        "parameters": checkpoint.n_parameters,
+        "name": metadata.name,
+        "model": metadata.model,
+        "units": metadata.units,
+        "config": dict(metadata.config),
+        "training_data": dict(metadata.training_data),
+        "training_command": metadata.training_command,
+        "training_seed": metadata.training_seed,
+        "version": metadata.version,
+        "metrics": dict(metadata.metrics),
+    }
+
+
+def _flat(facts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested dicts as dotted keys, one line each."""
+    lines: list[tuple[str, Any]] = []
+    for key, value in facts.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{key}.")
+        else:
+            lines.append((f"{prefix}{key}", value))
+    return lines
+
+
+def _print_json(content: object) -> None:
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "size", "where", "description", box=None)
+    for row in rows:
+        default = " (default)" if row["default"] else ""
+        size = f"{row['size_bytes'] / 1e6:.1f} MB"
+        table.add_row(row["name"] + default, size, row["where"], row["description"])
+    Console().print(table)

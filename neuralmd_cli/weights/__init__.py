@@ -1,0 +1,1 @@
+"""Trained weights: the files that hold them, the list of them, and fetching one."""

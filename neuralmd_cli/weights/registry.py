@@ -1,0 +1,157 @@
+"""The list of published weights: their files, sizes and hashes."""
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePath
+from typing import Any
+
+import neuralmd_cli
+from neuralmd_cli.errors import WeightsError
+
+REGISTRY_FILE = "registry.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One published checkpoint."""
+
+    name: str
+    file: str  # its name in the weights folder, the cache and at the download address
+    sha256: str
+    size: int  # bytes
+    description: str
+    card: str  # file name of the model card
+    default: bool = False
+    bundled: bool = False  # comes with neuralmd, so it needs no download
+
+    def __post_init__(self) -> None:
+        for x in fields(self):
+            if type(getattr(self, x.name)) is not x.type:
+                raise TypeError(f"{x.name} is not of type {x.type}")
+        for name in (self.file, self.card):
+            if PurePath(name).name != name:
+                raise ValueError(f"{name!r} is not a plain file name")
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise ValueError("sha256 is not 64 lower-case hexadecimal digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """The published weights, and the folder where the bundled ones lie."""
+
+    folder: Path
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        names = [x.name for x in self.entries]
+        if len(set(names)) < len(names):
+            raise ValueError("a name stands there twice")
+        if sum(x.default for x in self.entries) > 1:
+            raise ValueError("there is more than one default")
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name.
+
+        Raises:
+            WeightsError: there is none; the message lists the names.
+        """
+        known = {x.name: x for x in self.entries}
+        if name in known:
+            return known[name]
+        listed = ", ".join(sorted(known)) or "none"
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {close[0]}?" if close else "Or give a .safetensors file."
+        raise WeightsError(
+            f"There are no weights named {name}; known names: {listed}.", hint=hint
+        )
+
+    def default(self) -> Entry:
+        """The weights used where none are named.
+
+        Raises:
+            WeightsError: the registry names no default.
+        """
+        for entry in self.entries:
+            if entry.default:
+                return entry
+        raise WeightsError(
+            "This version of neuralmd comes without default weights.",
+            hint="Give a checkpoint with --weights FILE.safetensors.",
+        )
+
+
+def weights_dir() -> Path:
+    """The folder with the registry and the bundled weights.
+
+    In an installed wheel it lies in the package, in a source checkout beside it.
+
+    Raises:
+        WeightsError: neither is there.
+    """
+    package = Path(neuralmd_cli.__file__).parent
+    for folder in (package / "bundled_weights", package.parent / "weights"):
+        if (folder / REGISTRY_FILE).is_file():
+            return folder
+    raise WeightsError(
+        f"The weights registry is missing from {package}.",
+        hint="The installation is incomplete: install neuralmd again.",
+    )
+
+
+def load_registry(folder: Path | None = None) -> Registry:
+    """Read `registry.toml` of a folder, by default `weights_dir()`.
+
+    Raises:
+        WeightsError: it cannot be read, or an entry is not as it should be.
+    """
+    folder = folder or weights_dir()
+    path = folder / REGISTRY_FILE
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Registry(folder=folder, entries=_entries(content))
+    except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{path}: the weights registry cannot be used ({error}).",
+            hint="The installation is damaged: install neuralmd again.",
+        ) from None
+
+
+def _entries(content: dict[str, Any]) -> tuple[Entry, ...]:
+    unknown = set(content) - {"weights"}
+    if unknown:
+        raise ValueError(f"unknown table {min(unknown)}")
+    return tuple(Entry(**x) for x in content.get("weights", []))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, as lower-case hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(path: Path, entry: Entry) -> None:
+    """Compare a file with its registry entry.
+
+    Raises:
+        WeightsError: it cannot be read, has another size, or another SHA-256.
+    """
+    try:
+        size, digest = path.stat().st_size, file_sha256(path)
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: the weights cannot be read ({error.strerror}).",
+            hint="Check the permissions of the file.",
+        ) from None
+    if size != entry.size:
+        problem = f"it has {size} bytes instead of {entry.size}"
+    elif digest != entry.sha256:
+        problem = f"its SHA-256 is {digest} instead of {entry.sha256}"
+    else:
+        return
+    raise WeightsError(
+        f"{path} is not the registered {entry.name}: {problem}. It was not used.",
+        hint="Delete it and run `neuralmd weights fetch "
+        f"{entry.name}`, or install neuralmd again if it came with it.",
+    )

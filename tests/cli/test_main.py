@@ -1,0 +1,55 @@
+"""`neuralmd` itself: quick help, version, and no heavy import before it is needed."""
+
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from neuralmd_cli.cli.main import app
+from neuralmd_cli.version import VERSION
+
+HEAVY = "torch rdkit gemmi mdtraj numpy pooch requests safetensors matplotlib".split()
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_version_is_the_package_version():
+    """One line, for scripts."""
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"neuralmd {VERSION}\n")
+
+
+def test_the_package_runs_as_a_module():
+    """`python -m neuralmd_cli` is the command."""
+    result = run("-m", "neuralmd_cli", "--version")
+    assert (result.returncode, result.stdout) == (0, f"neuralmd {VERSION}\n")
+    assert "Usage: neuralmd " in run("-m", "neuralmd_cli", "--help").stdout
+
+
+def test_no_command_shows_the_help():
+    """A newcomer who types the name learns the commands."""
+    result = CliRunner().invoke(app, [])
+    assert "Usage" in result.output
+    assert "weights" in result.output
+
+
+def test_help_imports_nothing_heavy():
+    """What makes `--help` quick, for every command there is."""
+    code = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from neuralmd_cli.cli.main import app\n"
+        "runner = CliRunner()\n"
+        "for line in sys.argv[1:]:\n"
+        "    assert runner.invoke(app, [*line.split(), '--help']).exit_code == 0\n"
+        f"print([x for x in {HEAVY} if x in sys.modules])\n"
+    )
+    names = [x.name or x.callback.__name__ for x in app.registered_commands]
+    names += [x.name for x in app.registered_groups]
+    assert "weights" in names
+    result = run("-c", code, "", *names)
+    assert (result.stdout, result.returncode) == ("[]\n", 0), result.stderr
