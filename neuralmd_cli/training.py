@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import torch
@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from neuralmd_cli.benchmark import score_starts
-from neuralmd_cli.complex import Batch, collate
+from neuralmd_cli.complex import Batch, Complex, collate
 from neuralmd_cli.errors import TrainingError
 from neuralmd_cli.graph import distances, rigid_pairs
 from neuralmd_cli.misato import Recording
@@ -32,6 +32,7 @@ class TrainingConfig:
     gradient_norm: float = 1.0
     geometry_weight: float = 2.0
     target_window_ps: float = 40.0  # the reference is averaged over this long
+    start_noise: float = 0.0  # Å, added to each coordinate of the start
     velocity_rules: tuple[VelocityRule, ...] = ("zero",)
     validation_starts: tuple[int, ...] = (0, 10, 20, 30, 40)
     seed: int = 42
@@ -184,7 +185,7 @@ def _window(
         last = recording.n_frames - 1 - int(times[-1] / recording.spacing_ps)
         start = int(torch.randint(max(last, 0) + 1, (), generator=generator))
         moved, centre = recording.complex_at(start).centred()
-        starts.append(moved)
+        starts.append(_perturbed(moved, config.start_noise, generator))
         targets.append(
             torch.stack(
                 [_mean_around(recording, start, t, half) - centre for t in times]
@@ -197,6 +198,15 @@ def _window(
         times=times,
         rigid_pairs=rigid_pairs(batch.bonds, len(batch.positions)),
     )
+
+
+def _perturbed(
+    complex_: Complex, noise: float, generator: torch.Generator
+) -> Complex:
+    """Gaussian noise on the ligand: a clean pose is then worth predicting."""
+    x = complex_.ligand.positions
+    shaken = x + noise * torch.randn(x.shape, generator=generator)
+    return replace(complex_, ligand=replace(complex_.ligand, positions=shaken))
 
 
 def _mean_around(

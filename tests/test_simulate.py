@@ -1,0 +1,133 @@
+"""Rollouts are reproducible, follow the input's frame, and fail loudly."""
+
+import pytest
+import torch
+
+from neuralmd_cli.errors import InputError, SimulationError
+from neuralmd_cli.simulate import replica_seeds, simulate, snapshot_times
+from tests.toy import random_motion, toy_complex, toy_model
+
+CPU = torch.device("cpu")
+OURS = {
+    "friction_per_ps": 0.025,
+    "tether_per_ps2": 0.025**2 / 4,
+    "thermal_speed": 0.005,
+    "initial_velocity_network": True,
+}
+
+
+def run(model, complex_, *, rule="zero", replicas=1, seed=0, count=5, **options):
+    return simulate(
+        complex_,
+        model,
+        times=[80.0 * k for k in range(1, count + 1)],
+        rule=rule,
+        replicas=replicas,
+        seed=seed,
+        device=CPU,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("rule", ["zero", "learned"])
+def test_a_trajectory_turns_and_shifts_with_its_complex(rule):
+    """Whatever coordinate system the files use, the motion is the same."""
+    model, pocket = toy_model(**OURS), toy_complex(0)
+    rotation, shift = random_motion(0)
+    (here,) = run(model, pocket, rule=rule)
+    (there,) = run(model, pocket.moved(rotation, shift), rule=rule)
+    assert (here.positions[-1] - pocket.ligand.positions).abs().max() > 1e-3
+    expected = here.positions @ rotation.T + shift
+    torch.testing.assert_close(there.positions, expected, rtol=0, atol=1e-9)
+
+
+def test_the_same_seed_gives_the_same_trajectory():
+    """Bitwise, and another seed gives another."""
+    model, pocket = toy_model(**OURS), toy_complex(0)
+    a, b, c = (run(model, pocket, rule="thermal", seed=s)[0] for s in (3, 3, 4))
+    assert torch.equal(a.positions, b.positions)
+    assert not torch.equal(a.positions, c.positions)
+
+
+def test_a_replica_does_not_depend_on_how_many_there_are():
+    """Replica k of three is replica k of two; replicas differ."""
+    model, pocket = toy_model(**OURS), toy_complex(0)
+    two = run(model, pocket, rule="thermal", replicas=2)
+    three = run(model, pocket, rule="thermal", replicas=3)
+    for a, b in zip(two, three, strict=False):
+        torch.testing.assert_close(a.positions, b.positions, rtol=0, atol=1e-10)
+    assert (three[0].positions - three[2].positions).abs().max() > 1e-3
+
+
+def test_the_snapshot_interval_does_not_change_the_path():
+    """Snapshots every 40 or 80 ps of the same 400 ps agree where both exist."""
+    model, pocket = toy_model(**OURS), toy_complex(0)
+    (coarse,) = run(model, pocket)
+    (fine,) = simulate(
+        pocket,
+        model,
+        times=[40.0 * k for k in range(1, 11)],
+        rule="zero",
+        device=CPU,
+    )
+    torch.testing.assert_close(fine.positions[1::2], coarse.positions)
+
+
+def test_a_tethered_ligand_stays_within_reach_for_ever():
+    """100 ns with forces far too large: no atom settles beyond the reach."""
+    model = toy_model(**OURS)
+    (trajectory,) = run(model, toy_complex(0), count=1250)
+    away = (trajectory.positions - toy_complex(0).ligand.positions).norm(dim=-1)
+    assert away[-100:].max() < 2.0 * model.config.reach
+
+
+def test_a_rollout_that_breaks_down_says_when():
+    """An untethered model with enormous forces ends in an error, not in NaN."""
+    model = toy_model()
+    with torch.no_grad():
+        for parameter in model.binding_net.interaction.force_head.parameters():
+            parameter.mul_(1e20)
+    with pytest.raises(SimulationError, match=r"at \d+ ps a coordinate"):
+        run(model, toy_complex(0), count=50)
+
+
+def test_progress_counts_every_snapshot():
+    """on_snapshot hears 1, 2, ... n."""
+    heard = []
+    run(toy_model(**OURS), toy_complex(0), on_snapshot=heard.append)
+    assert heard == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("ns", "interval", "expected"),
+    [
+        (8.0, 80.0, [80.0, 160.0, 8000.0, 100]),
+        (0.3, 100.0, [100.0, 200.0, 300.0, 3]),
+        (0.25, 100.0, [100.0, 200.0, 200.0, 2]),
+    ],
+)
+def test_snapshot_times(ns, interval, expected):
+    """One snapshot per interval, none beyond the end."""
+    times = snapshot_times(ns, interval)
+    assert [times[0], times[1], times[-1], len(times)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("ns", "interval", "message"),
+    [
+        (0.0, 80.0, "--ns must be a positive number"),
+        (float("nan"), 80.0, "--ns must be a positive number"),
+        (8.0, -1.0, "--interval-ps must be a positive number"),
+        (0.01, 80.0, "0.01 ns is shorter than the 80 ps between snapshots"),
+    ],
+)
+def test_impossible_lengths_are_refused(ns, interval, message):
+    """With a message that names the option."""
+    with pytest.raises(InputError, match=message):
+        snapshot_times(ns, interval)
+
+
+def test_replica_seeds_differ_within_and_between_runs():
+    """No two of 100 seeds times 10 replicas are the same."""
+    seeds = [s for run_seed in range(100) for s in replica_seeds(run_seed, 10)]
+    assert len(set(seeds)) == 1000
