@@ -62,7 +62,8 @@ class Registry:
             return known[name]
         listed = ", ".join(sorted(known)) or "none"
         close = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "Or give a .safetensors file."
+        instead = "Use one of these names, or give a .safetensors file."
+        hint = f"Did you mean {close[0]}?" if close else instead
         raise WeightsError(
             f"There are no weights named {name}; known names: {listed}.", hint=hint
         )
