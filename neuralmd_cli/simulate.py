@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
@@ -12,6 +13,9 @@ from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
 from neuralmd_cli.trajectory import Trajectory
 from neuralmd_cli.units import PS_PER_NS
+
+FARTHEST = 100.0
+"""Å a ligand atom may move before a rollout counts as broken down."""
 
 
 def snapshot_times(ns: float, interval_ps: float) -> list[float]:
@@ -77,7 +81,7 @@ def simulate(
         One trajectory per replica; the start itself is not among its frames.
 
     Raises:
-        SimulationError: a coordinate stopped being a number.
+        SimulationError: an atom flew off, or its position stopped being a number.
     """
     model = model.to(device)
     dtype = next(model.parameters()).dtype
@@ -89,7 +93,7 @@ def simulate(
     with torch.inference_mode():
         velocities = model.initial_velocities(batch, rule, generators)
         states = model.rollout(batch, velocities, times, solver=solver, step_ps=step_ps)
-        frames = list(_watched(states, times, on_snapshot))
+        frames = list(_watched(states, batch.positions, times, on_snapshot))
     shape = (len(times), replicas, complex_.ligand.n_atoms, 3)
     v = torch.stack([x for x, _ in frames]).reshape(shape)
     x = torch.stack([x for _, x in frames]).reshape(shape) + centre
@@ -104,13 +108,17 @@ def simulate(
 
 
 def _watched(
-    states: Iterator[State], times: Sequence[float], on_snapshot: Callable[[int], None]
+    states: Iterator[State],
+    start: Float[Tensor, "atoms 3"],
+    times: Sequence[float],
+    on_snapshot: Callable[[int], None],
 ) -> Iterator[tuple[Tensor, Tensor]]:
     for done, (velocities, positions) in enumerate(states, start=1):
-        if not torch.isfinite(positions).all():
+        # Written so that NaN fails as well.
+        if not bool(((positions - start).abs() < FARTHEST).all()):
             raise SimulationError(
-                f"The rollout broke down: at {times[done - 1]:g} ps a coordinate is "
-                "no longer a number. Nothing was written.",
+                f"At {times[done - 1]:g} ps an atom is more than {FARTHEST:g} Å from "
+                "its start, or nowhere: the rollout broke down. Nothing was written.",
                 hint="Try a smaller --step-ps, and check the starting pose.",
             )
         yield velocities.cpu(), positions.cpu()

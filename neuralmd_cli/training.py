@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -30,6 +31,7 @@ class TrainingConfig:
     learning_rate: float = 5e-4
     weight_decay: float = 1e-2
     gradient_norm: float = 1.0
+    averaging: float = 0.98  # of the weights over steps, exponential
     geometry_weight: float = 2.0
     target_window_ps: float = 40.0  # the reference is averaged over this long
     start_noise: float = 0.0  # Å, added to each coordinate of the start
@@ -65,7 +67,7 @@ def fit(
     config: TrainingConfig,
     on_epoch: Callable[[EpochResult], None],
 ) -> tuple[dict[str, Tensor], EpochResult]:
-    """Train; return the weights of the epoch with the best validation skill.
+    """Train; return the averaged weights of the epoch with the best validation skill.
 
     Every rollout starts from one snapshot alone, as a user's does. Its target at time
     t is the reference averaged over a window around t: for a squared error and a
@@ -87,9 +89,10 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=epochs * per_epoch
     )
+    averaged = deepcopy(model).eval()
     started = time.monotonic()
-    best = _result(model, validation, config, 0, 0.0, started)
-    best_weights = _copy(model)
+    best = _result(averaged, validation, config, 0, 0.0, started)
+    best_weights = _copy(averaged)
     on_epoch(best)
     for epoch in range(1, epochs + 1):
         losses = []
@@ -97,11 +100,12 @@ def fit(
         for chosen in _batches(training, config, generator):
             loss = _step(model, optimiser, loss_of, chosen, config, generator)
             schedule.step()
+            _average_into(averaged, model, config.averaging)
             losses.append(loss)
-        result = _result(model, validation, config, epoch, fmean(losses), started)
+        result = _result(averaged, validation, config, epoch, fmean(losses), started)
         on_epoch(result)
         if result.validation_skill > best.validation_skill:
-            best, best_weights = result, _copy(model)
+            best, best_weights = result, _copy(averaged)
     return best_weights, best
 
 
@@ -142,6 +146,13 @@ def _step(
     return float(loss.detach())
 
 
+def _average_into(averaged: NeuralODE, model: NeuralODE, share: float) -> None:
+    """Move an exponential average of the weights towards the current ones."""
+    with torch.no_grad():
+        for old, new in zip(averaged.parameters(), model.parameters(), strict=True):
+            old.lerp_(new, 1.0 - share)
+
+
 def _copy(model: NeuralODE) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
 
@@ -154,7 +165,6 @@ def _result(
     loss: float,
     started: float,
 ) -> EpochResult:
-    model.eval()
     skills = [
         fmean(
             score.skill
@@ -162,7 +172,6 @@ def _result(
         )
         for recording in validation
     ]
-    model.train()
     return EpochResult(
         epoch=epoch,
         loss=loss,
@@ -200,9 +209,7 @@ def _window(
     )
 
 
-def _perturbed(
-    complex_: Complex, noise: float, generator: torch.Generator
-) -> Complex:
+def _perturbed(complex_: Complex, noise: float, generator: torch.Generator) -> Complex:
     """Gaussian noise on the ligand: a clean pose is then worth predicting."""
     x = complex_.ligand.positions
     shaken = x + noise * torch.randn(x.shape, generator=generator)

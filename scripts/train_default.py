@@ -1,8 +1,8 @@
 """Train the bundled default weights and score them once on the held-out targets.
 
-    python scripts/train_default.py --data ../shared/data/md --out weights/neuralmd-ode.safetensors
+    python scripts/train_default.py --data ../shared/data/md --out FILE.safetensors
 
-Prints one JSON line per epoch and one per test complex. The split is runs/md_split.toml.
+The split is runs/md_split.toml. Prints one JSON line per epoch and test complex.
 """
 
 import argparse
