@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import struct
 import sys
 import warnings
@@ -133,7 +134,7 @@ def _topology_path(path: Path, top: Path | None) -> Path:
             "here.",
             hint="Use a .dcd, .xtc, .nc or multi-model .pdb file.",
         )
-    top = path.with_suffix(".pdb") if top is None else top
+    top = _own_topology(path) if top is None else top
     if not top.is_file():
         raise InputError(
             f"{path.name} says nothing about its atoms, and there is no {top.name} "
@@ -141,6 +142,13 @@ def _topology_path(path: Path, top: Path | None) -> Path:
             hint="Name the topology with --top FILE.pdb.",
         )
     return top
+
+
+def _own_topology(path: Path) -> Path:
+    """The .pdb of the same name; replicas (name_r1, name_r2, ...) share one."""
+    own = path.with_suffix(".pdb")
+    shared = path.with_name(re.sub(r"_r\d+$", "", path.stem) + ".pdb")
+    return shared if shared.is_file() and not own.is_file() else own
 
 
 def _read_topology(top: Path) -> mdtraj.Topology:

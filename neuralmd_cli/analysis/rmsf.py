@@ -22,11 +22,19 @@ class Rmsf:
     window: int
 
 
+def rmsf_per_atom(
+    positions: Float[Tensor, "frames atoms 3"],
+) -> Float[Tensor, " atoms"]:
+    """Root of each atom's mean squared distance from its mean position, Å."""
+    # float32 would lose the fluctuation of an atom far from the origin
+    spread: Tensor = positions.double().var(dim=0, unbiased=False).sum(dim=1)
+    return spread.sqrt()
+
+
 def rmsf(positions: Float[Tensor, "frames atoms 3"], window: int = WINDOW) -> Rmsf:
     """RMSF over the whole trajectory and over each window sliding by one snapshot.
 
-    An atom's is the root of its mean squared distance from its mean position. A
-    window's is that of all atoms together, about their means within the window:
+    A window's is that of all atoms together, about their means within the window:
     equation 2 of the paper, sqrt(E_t[1/N Σ_i |r_i,t - <r_i>|²]).
 
     Args:
@@ -35,13 +43,11 @@ def rmsf(positions: Float[Tensor, "frames atoms 3"], window: int = WINDOW) -> Rm
     """
     if not 2 <= window <= len(positions):
         raise ValueError(f"a window of {window} in {len(positions)} snapshots")
-    # float32 would lose the fluctuation of an atom far from the origin
-    precise = positions.double()
-    spread = precise.var(dim=0, unbiased=False).sum(dim=1)
-    windows = precise.unfold(0, window, 1).var(dim=-1, unbiased=False)
+    per_atom = rmsf_per_atom(positions)
+    windows = positions.double().unfold(0, window, 1).var(dim=-1, unbiased=False)
     return Rmsf(
-        per_atom=spread.sqrt(),
+        per_atom=per_atom,
         per_window=windows.sum(dim=2).mean(dim=1).sqrt(),
-        total=float(spread.mean().sqrt()),
+        total=float(per_atom.square().mean().sqrt()),
         window=window,
     )

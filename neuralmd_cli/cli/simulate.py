@@ -179,24 +179,25 @@ def _print_summary(run: "Run", output: Path) -> None:
     record = run.record
     for note in record.notes:
         typer.echo(f"Note: {note}", err=True)
-    table = Table(
-        title=f"{record.ns:g} ns, {record.snapshots} snapshots"
-        + (f", {record.replicas} replicas" if record.replicas > 1 else "")
-    )
-    table.add_column("")
     many = len(run.checks) > 1
+    table = Table(box=None, show_header=many, pad_edge=False)
+    table.add_column("")
     for k in range(len(run.checks)):
-        table.add_column(f"replica {k + 1}" if many else "", justify="right")
+        table.add_column(f"replica {k + 1}", justify="right")
+    # The contact's time differs between replicas; its row is labelled by the first.
     for row in zip(*run.checks, strict=True):
         table.add_row(row[0].meaning, *(f"{x.value:.3g} {x.unit}" for x in row))
-    table.add_section()
-    speed = record.speed
-    table.add_row(
-        f"speed on {record.device}",
-        f"{speed['ns_per_s']:.3g} ns/s, {speed['snapshots_per_s']:.3g} snapshots/s",
+    typer.echo(
+        f"{record.ns:g} ns of {record.system['ligand_heavy_atoms']} heavy atoms among "
+        f"{record.system['residues']} rigid residues: {record.snapshots} snapshots"
+        + (f" of each of {record.replicas} replicas" if many else "")
     )
-    console = Console()
-    console.print(table)
+    Console().print(table)
+    speed = record.speed
+    typer.echo(
+        f"Speed: {speed['ns_per_s']:.3g} ns/s, {speed['snapshots_per_s']:.3g} "
+        f"snapshots/s on {record.device}"
+    )
     typer.echo(_trust(run))
     files = ", ".join(str(output.parent / name) for name in record.outputs)
     typer.echo(f"Wrote {files}")
