@@ -24,18 +24,18 @@ class TrainingConfig:
 
     pull_epochs: int = 10  # on the force at the start alone, before any rollout
     pull_gain: float = 2.0  # how far beyond the target that force should reach
-    epochs: int = 10  # on rollouts
-    starts_per_epoch: int = 40  # of each training complex
+    epochs: int = 4  # on rollouts
+    starts_per_epoch: int = 16  # of each training complex
     batch_complexes: int = 8
-    steps: int = 5  # of the model, per rollout
+    steps: int = 4  # of the model, per rollout
     learning_rate: float = 5e-4
-    weight_decay: float = 1e-2
+    weight_decay: float = 0.1
     gradient_norm: float = 1.0
     averaging: float = 0.98  # of the weights over steps, exponential
-    geometry_weight: float = 2.0
-    target_window_ps: float = 40.0  # the reference is averaged over this long
-    start_noise: float = 0.0  # Å, added to each coordinate of the start
-    velocity_rules: tuple[VelocityRule, ...] = ("zero",)
+    geometry_weight: float = 1.0
+    target_window_ps: float = 400.0  # the reference is averaged over this long
+    start_noise: float = 0.02  # Å, added to each coordinate of the start
+    velocity_rules: tuple[VelocityRule, ...] = ("zero", "thermal")
     validation_starts: tuple[int, ...] = (0, 10, 20, 30, 40)
     seed: int = 42
 
