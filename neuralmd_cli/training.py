@@ -32,7 +32,7 @@ class TrainingConfig:
     weight_decay: float = 0.1
     gradient_norm: float = 1.0
     averaging: float = 0.98  # of the weights over steps, exponential
-    geometry_weight: float = 1.0
+    geometry_weight: float = 10.0
     target_window_ps: float = 400.0  # the reference is averaged over this long
     start_noise: float = 0.02  # Å, added to each coordinate of the start
     velocity_rules: tuple[VelocityRule, ...] = ("zero", "thermal")
