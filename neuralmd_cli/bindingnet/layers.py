@@ -116,8 +116,11 @@ class EquivariantMessage(nn.Module):
         if self.smooth:
             message = message * envelope[:, None]
         to_scalar, to_vector, along = message.chunk(3, dim=-1)
-        moved = (to_vector / math.sqrt(3.0))[:, None, :] * take(vectors, pairs.source)
-        moved = moved + along[:, None, :] * direction[:, :, None]
+        moved = torch.addcmul(
+            to_vector[:, None, :] * take(vectors / math.sqrt(3.0), pairs.source),
+            along[:, None, :],
+            direction[:, :, None],
+        )
         atoms = scalars.shape[0]
         return (
             scalars + sum_to(to_scalar, pairs.target, atoms),
