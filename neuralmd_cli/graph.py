@@ -102,12 +102,20 @@ def _pairs_of_targets(
     )
 
 
+def take(
+    values: Float[Tensor, "rows ..."], index: Int[Tensor, " pairs"]
+) -> Float[Tensor, "pairs ..."]:
+    """The value of the row each pair points to; quicker than `values[index]`."""
+    return values.index_select(0, index)
+
+
 def sum_to(
     values: Float[Tensor, "pairs ..."], index: Int[Tensor, " pairs"], rows: int
 ) -> Float[Tensor, "rows ..."]:
     """Sum the values of all pairs that point to the same row."""
     out = values.new_zeros(rows, *values.shape[1:])
-    return out.index_add(0, index, values)
+    # Several times faster than from a slice of a larger tensor.
+    return out.index_add(0, index, values.contiguous())
 
 
 def rigid_pairs(bonds: Int[Tensor, "bonds 2"], atoms: int) -> Int[Tensor, "pairs 2"]:

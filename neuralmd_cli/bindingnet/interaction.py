@@ -14,7 +14,7 @@ from neuralmd_cli.bindingnet.layers import (
 )
 from neuralmd_cli.bindingnet.ligand import LigandFeatures
 from neuralmd_cli.bindingnet.protein import SLOPE, EncodedProtein
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to
+from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to, take
 from neuralmd_cli.local_frames import COINCIDENT, smooth_unit, unit
 
 
@@ -44,9 +44,9 @@ class InteractionLayer(nn.Module):
     ) -> Float[Tensor, "atoms 3 channels"]:
         """Return the updated vectors."""
         hidden = self.pair(
-            ligand.scalars[pairs.target] + protein.features[pairs.source]
+            take(ligand.scalars, pairs.target) + take(protein.features, pairs.source)
         )
-        frames = protein.frames[pairs.source]
+        frames = take(protein.frames, pairs.source)
         if self.config.is_published:
             direction = unit(difference)
             # The frame enters transposed: this is what the checkpoints learned on.
@@ -59,7 +59,7 @@ class InteractionLayer(nn.Module):
             components = (frames @ direction[:, :, None]).transpose(1, 2)
             share = cosine_cutoff(distance, self.config.pair_cutoff)[:, None]
         scalarised = components.transpose(1, 2) * hidden[:, None, :]
-        own = self.own_mixer(scalarised)[:, None, :] * vectors[pairs.target]
+        own = self.own_mixer(scalarised)[:, None, :] * take(vectors, pairs.target)
         along = direction[:, :, None] * self.pair_mixer(scalarised)[:, None, :]
         message = (own + along) * share[:, :, None]
         return vectors + sum_to(message, pairs.target, len(vectors))
@@ -118,7 +118,7 @@ class Interaction(nn.Module):
             atom_slots,
             self.config.pair_cutoff,
         )
-        difference = positions[pairs.target] - protein.ca[pairs.source]
+        difference = take(positions, pairs.target) - take(protein.ca, pairs.source)
         vectors = ligand.vectors
         if self.config.is_published:
             vectors = torch.zeros_like(vectors)

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
-from neuralmd_cli.graph import Pairs, sum_to
+from neuralmd_cli.graph import Pairs, sum_to, take
 
 NORM_EPSILON = 1e-12
 """Å² added under a square root, so that its slope stays finite at 0."""
+CACHED = 1 << 18
+"""Numbers a CPU works on at a time, so that they stay in its cache: 1 MB in float32."""
 
 
 def cosine_cutoff(
@@ -40,9 +42,9 @@ class RadialBasis(nn.Module):
         self, distance: Float[Tensor, " pairs"]
     ) -> Float[Tensor, "pairs radial"]:
         """Expand distances, Å."""
-        gaussians = torch.exp(
-            -self.betas * (torch.exp(-distance)[:, None] - self.means).square()
-        )
+        exponent = -self.betas * (torch.exp(-distance)[:, None] - self.means).square()
+        # Below this a result is as good as 0, and takes ten times as long.
+        gaussians = torch.exp(exponent.clamp(min=-80.0))
         expanded: Tensor = cosine_cutoff(distance, self.cutoff)[:, None] * gaussians
         return expanded
 
@@ -62,8 +64,26 @@ class AxisMixer(nn.Module):
         self, components: Float[Tensor, "rows 3 channels"]
     ) -> Float[Tensor, "rows channels"]:
         """Mix the components of each channel."""
-        mixed: Tensor = self.out(self.layers(components.transpose(1, 2)))
-        return mixed.squeeze(-1) + components[:, 0]
+        # The hidden layer is by far the largest tensor of the network.
+        on_cpu = components.device.type == "cpu"
+        per_row = self.out.in_features * components.shape[2]
+        rows = max(1, CACHED // per_row if on_cpu else len(components))
+        mixed = torch.cat([self._perceptron(x) for x in components.split(rows)])
+        return mixed + components[:, 0]
+
+    def _perceptron(
+        self, components: Float[Tensor, "rows 3 channels"]
+    ) -> Float[Tensor, "rows channels"]:
+        # Matrix times components keeps the long axis of channels last; a linear layer
+        # would need it first, and rows of three numbers make poor use of a processor.
+        first = self.layers[0]
+        rows = len(components)
+        hidden = torch.baddbmm(
+            first.bias[:, None], first.weight.expand(rows, -1, -1), components
+        )
+        return torch.baddbmm(
+            self.out.bias[:, None], self.out.weight.expand(rows, -1, -1), silu(hidden)
+        )[:, 0]
 
 
 class EquivariantMessage(nn.Module):
@@ -91,13 +111,16 @@ class EquivariantMessage(nn.Module):
         envelope: Float[Tensor, " pairs"],
     ) -> tuple[Float[Tensor, "atoms channels"], Float[Tensor, "atoms 3 channels"]]:
         """Return the updated scalars and vectors."""
-        message = self.node(scalars)[pairs.source] * self.radial(radial)
+        message = take(self.node(scalars), pairs.source) * self.radial(radial)
         message = message * self.edge(edge)
         if self.smooth:
             message = message * envelope[:, None]
         to_scalar, to_vector, along = message.chunk(3, dim=-1)
-        moved = (to_vector / math.sqrt(3.0))[:, None, :] * vectors[pairs.source]
-        moved = moved + along[:, None, :] * direction[:, :, None]
+        moved = torch.addcmul(
+            to_vector[:, None, :] * take(vectors / math.sqrt(3.0), pairs.source),
+            along[:, None, :],
+            direction[:, :, None],
+        )
         atoms = scalars.shape[0]
         return (
             scalars + sum_to(to_scalar, pairs.target, atoms),

@@ -16,7 +16,7 @@ from neuralmd_cli.bindingnet.layers import (
     RadialBasis,
     cosine_cutoff,
 )
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to
+from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to, take
 from neuralmd_cli.local_frames import (
     COINCIDENT,
     edge_frames,
@@ -82,7 +82,7 @@ class LigandEncoder(nn.Module):
         pairs = radius_pairs(
             positions, atom_slots, positions, atom_slots, cutoff, same=True
         )
-        difference = positions[pairs.source] - positions[pairs.target]
+        difference = take(positions, pairs.source) - take(positions, pairs.target)
         distance = torch.linalg.vector_norm(difference, dim=-1)
         envelope = cosine_cutoff(distance, cutoff)
         radial = self.radial_basis(distance)
@@ -90,16 +90,16 @@ class LigandEncoder(nn.Module):
         direction = self._directions(difference)
 
         scalars = self.elements(atomic_numbers - 1) + sum_to(
-            weight * self.neighbour_elements(atomic_numbers - 1)[pairs.source],
+            weight * take(self.neighbour_elements(atomic_numbers - 1), pairs.source),
             pairs.target,
             len(positions),
         )
-        seed = weight * silu(self.vector_seed(scalars))[pairs.source]
+        seed = weight * take(silu(self.vector_seed(scalars)), pairs.source)
         seeds = sum_to(
             direction[:, :, None] * seed[:, None, :], pairs.target, len(positions)
         )
         frames = self._frames(positions, pairs, direction, envelope)
-        both = torch.cat([seeds[pairs.source], seeds[pairs.target]], dim=-1)
+        both = torch.cat([take(seeds, pairs.source), take(seeds, pairs.target)], dim=-1)
         invariants = self.axis_mixer(scalarise(both, frames)) * envelope[:, None]
         edge = silu(self.edge(torch.cat([invariants, weight, radial], dim=-1)))
 
@@ -134,11 +134,13 @@ class LigandEncoder(nn.Module):
     ) -> Float[Tensor, "pairs 3 3"]:
         if self.config.is_published:
             return edge_frames_published(
-                positions[pairs.source], positions[pairs.target]
+                take(positions, pairs.source), take(positions, pairs.target)
             )
         surrounding = sum_to(
             direction * envelope[:, None], pairs.target, len(positions)
         )
         return edge_frames(
-            direction, surrounding[pairs.source], surrounding[pairs.target]
+            direction,
+            take(surrounding, pairs.source),
+            take(surrounding, pairs.target),
         )

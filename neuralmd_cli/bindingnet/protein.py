@@ -13,7 +13,7 @@ from torch.nn.functional import leaky_relu
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.layers import AxisMixer, RadialBasis, cosine_cutoff
 from neuralmd_cli.complex import Batch
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, slots, sum_to
+from neuralmd_cli.graph import Pairs, Slots, radius_pairs, slots, sum_to, take
 from neuralmd_cli.local_frames import (
     backbone_frames,
     backbone_frames_published,
@@ -73,7 +73,7 @@ class ProteinEncoder(nn.Module):
         flat = atoms.reshape(-1, 3)
         rows = slots(batch.residue_complex.repeat_interleave(3), batch.n_complexes)
         pairs = radius_pairs(flat, rows, flat, rows, self.config.cutoff, same=True)
-        difference = flat[pairs.source] - flat[pairs.target]
+        difference = take(flat, pairs.source) - take(flat, pairs.target)
         distance = torch.linalg.vector_norm(difference, dim=-1)
         features = self._neighbourhoods(len(atoms), pairs, distance)
 
@@ -98,7 +98,7 @@ class ProteinEncoder(nn.Module):
         kind = torch.arange(3, device=distance.device).repeat(residues)
         own = self.atoms(kind)
         weight = self.neighbour_radial(self.neighbour_basis(distance))
-        message = own[pairs.target] + own[pairs.source] * weight
+        message = take(own, pairs.target) + take(own, pairs.source) * weight
         if self.config.is_published:
             share = torch.ones_like(distance)
         else:
@@ -116,7 +116,7 @@ class ProteinEncoder(nn.Module):
     ) -> Float[Tensor, "residues 3 3 channels"]:
         """Where each backbone atom has its neighbours: the sum over (x_j - x_i) z_j."""
         flat = features.flatten(0, 1)
-        weight = self.bond_radial(self.bond_basis(distance)) * flat[pairs.source]
+        weight = self.bond_radial(self.bond_basis(distance)) * take(flat, pairs.source)
         weight = weight * cosine_cutoff(distance, self.config.cutoff)[:, None]
         vectors = unit(difference)[:, :, None] * weight[:, None, :]
         return sum_to(vectors, pairs.target, len(flat)).reshape(len(features), 3, 3, -1)

@@ -18,6 +18,7 @@ app = typer.Typer(
     cls=NeuralMDGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # drawing boxes around help doubles the time to show it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(simulate)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from neuralmd_cli.weights.registry import Registry
 
 app = typer.Typer(
-    help="List, fetch, inspect and verify trained weights.", no_args_is_help=True
+    help="List, fetch, inspect and verify trained weights.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered name.")]
