@@ -20,6 +20,7 @@ from torch import Tensor
 
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.ligand_residue import find_ligand, residue_label
+from neuralmd_cli.plain_path import plain_path
 from neuralmd_cli.units import ANGSTROM_PER_NM, PS_PER_AKMA
 
 _VALUES_AT_ONCE = 3_000_000
@@ -155,7 +156,8 @@ def _read_topology(top: Path) -> mdtraj.Topology:
     """The topology with the atom and residue names of its file."""
     known = {"standard_names": False} if top.name.lower().endswith(".pdb") else {}
     try:
-        return mdtraj.load_topology(str(top), **known)
+        with plain_path(top) as plain:
+            return mdtraj.load_topology(str(plain), **known)
     except _UNREADABLE as error:
         raise InputError(
             f"{top.name} cannot be read as a topology: {error}",
@@ -200,7 +202,7 @@ def _raw_frames(
         whole = mdtraj.load_pdb(str(path), standard_names=False, no_boxchk=True)
         yield whole.xyz * ANGSTROM_PER_NM, np.full(whole.n_frames, np.nan)
         return
-    with mdtraj.open(str(path)) as file:
+    with plain_path(path) as plain, mdtraj.open(str(plain)) as file:
         scale = ANGSTROM_PER_NM if file.distance_unit == "nanometers" else 1.0
         while True:
             xyz, times, *_ = file.read(n_frames=step)
