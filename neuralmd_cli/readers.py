@@ -88,7 +88,7 @@ def read_trajectory(
         InputError: a file is missing, damaged, cut off or of another atom count, or
             which residue is the ligand is not clear.
     """
-    top = _topology_path(path, top)
+    top = topology_path(path, top)
     with _quiet_mdtraj():
         topology = _read_topology(top)
     ligand = find_ligand(topology, top, ligand_residue)
@@ -124,8 +124,12 @@ def read_trajectory(
     )
 
 
-def _topology_path(path: Path, top: Path | None) -> Path:
-    """The topology file to use; both files must be there."""
+def topology_path(path: Path, top: Path | None) -> Path:
+    """The topology file to use for a trajectory.
+
+    Raises:
+        InputError: a file is not there, or the trajectory's format is unknown.
+    """
     for file in [path] if top is None else [path, top]:
         if not file.is_file():
             raise InputError(f"{file} does not exist.", hint="Check the file name.")
