@@ -90,7 +90,7 @@ def plot_rmsf(
         figure = Figure(figsize=(width, 5.6), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
         atoms, windows = figure.subplots(2, 1)
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(title, fontsize=11, parse_math=False)  # $ is a $
         _draw_atoms(atoms, rmsf, names, elements)
         _draw_windows(windows, rmsf, times)
         suffix = path.suffix.lower()

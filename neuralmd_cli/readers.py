@@ -20,6 +20,7 @@ from torch import Tensor
 
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.ligand_residue import find_ligand, residue_label
+from neuralmd_cli.plain_path import plain_path
 from neuralmd_cli.units import ANGSTROM_PER_NM, PS_PER_AKMA
 
 _VALUES_AT_ONCE = 3_000_000
@@ -87,7 +88,7 @@ def read_trajectory(
         InputError: a file is missing, damaged, cut off or of another atom count, or
             which residue is the ligand is not clear.
     """
-    top = _topology_path(path, top)
+    top = topology_path(path, top)
     with _quiet_mdtraj():
         topology = _read_topology(top)
     ligand = find_ligand(topology, top, ligand_residue)
@@ -123,8 +124,12 @@ def read_trajectory(
     )
 
 
-def _topology_path(path: Path, top: Path | None) -> Path:
-    """The topology file to use; both files must be there."""
+def topology_path(path: Path, top: Path | None) -> Path:
+    """The topology file to use for a trajectory.
+
+    Raises:
+        InputError: a file is not there, or the trajectory's format is unknown.
+    """
     for file in [path] if top is None else [path, top]:
         if not file.is_file():
             raise InputError(f"{file} does not exist.", hint="Check the file name.")
@@ -155,7 +160,8 @@ def _read_topology(top: Path) -> mdtraj.Topology:
     """The topology with the atom and residue names of its file."""
     known = {"standard_names": False} if top.name.lower().endswith(".pdb") else {}
     try:
-        return mdtraj.load_topology(str(top), **known)
+        with plain_path(top) as plain:
+            return mdtraj.load_topology(str(plain), **known)
     except _UNREADABLE as error:
         raise InputError(
             f"{top.name} cannot be read as a topology: {error}",
@@ -200,7 +206,7 @@ def _raw_frames(
         whole = mdtraj.load_pdb(str(path), standard_names=False, no_boxchk=True)
         yield whole.xyz * ANGSTROM_PER_NM, np.full(whole.n_frames, np.nan)
         return
-    with mdtraj.open(str(path)) as file:
+    with plain_path(path) as plain, mdtraj.open(str(plain)) as file:
         scale = ANGSTROM_PER_NM if file.distance_unit == "nanometers" else 1.0
         while True:
             xyz, times, *_ = file.read(n_frames=step)

@@ -1,24 +1,23 @@
 """One simulation from files to files: read, predict, judge, write, record."""
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.analysis.summary import summarise
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.device import resolve_device
-from neuralmd_cli.dynamics.ode import Solver
-from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.dynamics.ode import FIXED_STEP, Solver
+from neuralmd_cli.errors import InputError
 from neuralmd_cli.hydrogens import carry_hydrogens
 from neuralmd_cli.models.neuralmd_ode import VelocityRule
+from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
 from neuralmd_cli.run_record import DynamicsUsed, ModelUsed, RunRecord, hashed
 from neuralmd_cli.simulate import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
@@ -34,8 +33,6 @@ from neuralmd_cli.writers import (
     write_topology_pdb,
     write_trajectory,
 )
-
-FORMATS = (".dcd", ".xtc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +78,7 @@ def simulate_files(
         NeuralMDError: anything the user can mend, said in one sentence.
     """
     clock = _Clock()
-    _check_output(output, [x for x in (protein, ligand) if x is not None])
+    check_output(output, replicas, [x for x in (protein, ligand) if x is not None])
     times = snapshot_times(ns, interval_ps)
     where = resolve_device(device)
     prepared = prepare(
@@ -90,7 +87,7 @@ def simulate_files(
     clock.lap("read")
     loaded = load_model(resolve(weights, url=weights_url, progress=download_progress))
     rule = _rule(loaded, v0)
-    warnings = _warnings(loaded, prepared.complex, rule, replicas)
+    warnings = [*prepared.warnings, *_warnings(loaded, prepared, rule, replicas)]
     clock.lap("load")
     trajectories = simulate(
         prepared.complex,
@@ -116,6 +113,7 @@ def simulate_files(
     snapshots = len(times) * replicas
     inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
     config = loaded.model.config
+    used = solver or config.solver
     record = RunRecord(
         neuralmd_version=VERSION,
         command=list(command),
@@ -129,8 +127,8 @@ def simulate_files(
         ),
         dynamics=DynamicsUsed(
             system=loaded.system,
-            solver=solver or config.solver,
-            step_ps=step_ps or config.step_ps,
+            solver=used,
+            step_ps=(step_ps or config.step_ps) if used in FIXED_STEP else None,
             friction_per_ps=config.friction_per_ps,
             tether_per_ps2=config.tether_per_ps2,
             reach_angstrom=config.reach,
@@ -155,27 +153,17 @@ def simulate_files(
         },
         results=[{x.name: asdict(x) for x in replica} for replica in checks],
         warnings=warnings,
-        notes=list(prepared.notes),
+        notes=[*prepared.notes, *files.notes()],
         outputs=names,
     )
-    with _all_or_nothing(output.parent, names) as folder:
+    with all_or_nothing(output.parent, names) as folder:
         files.write(folder, names, trajectories)
-        written = replace(record, timings_s=clock.laps | {"write": clock.lap("write")})
+        clock.lap("write")
+        written = replace(record, timings_s=clock.laps)
         (folder / names[-1]).write_text(written.to_json())
     return Run(
         trajectories=trajectories, checks=checks, record=written, metrics=loaded.metrics
     )
-
-
-def output_names(output: Path, replicas: int) -> list[str]:
-    """Names of all files a run writes: trajectories, topology, ligand, record."""
-    if replicas == 1:
-        trajectories = [output.name]
-    else:
-        trajectories = [
-            f"{output.stem}_r{k}{output.suffix}" for k in range(1, replicas + 1)
-        ]
-    return [*trajectories, *(f"{output.stem}.{x}" for x in ("pdb", "sdf", "json"))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,9 +178,7 @@ class _Files:
         self, folder: Path, names: Sequence[str], trajectories: Sequence[Trajectory]
     ) -> None:
         """Trajectories, topology and ligand, under the first of `names`."""
-        molecule = self.prepared.molecule
-        if self.hydrogens:
-            molecule = with_hydrogens(molecule)
+        molecule = self._molecule()
         topology = ligand_topology(molecule, with_hydrogens=self.hydrogens)
         if self.with_protein:
             topology = complex_topology(self.prepared.protein_structure, topology)
@@ -206,6 +192,21 @@ class _Files:
         start = all_atoms(self.prepared.complex.ligand.positions[None])[0]
         write_topology_pdb(folder / names[-3], start, topology)
         write_ligand_sdf(folder / names[-2], molecule, start)
+
+    def notes(self) -> list[str]:
+        """What is in the files that was not in the input."""
+        added = self._molecule().GetNumAtoms() - self.prepared.molecule.GetNumAtoms()
+        if not added:
+            return []
+        return [
+            f"{added} hydrogens of the ligand are not in the input: added as its bond "
+            "orders and charges ask, placed by geometry."
+        ]
+
+    def _molecule(self) -> Chem.Mol:
+        """The ligand as it is written, or more."""
+        molecule = self.prepared.molecule
+        return with_hydrogens(molecule) if self.hydrogens else molecule
 
 
 class _Clock:
@@ -221,28 +222,6 @@ class _Clock:
         self.laps[stage] = round(spent, 3)
         self._last = now
         return spent
-
-
-def _check_output(output: Path, inputs: Sequence[Path]) -> None:
-    """Refuse before the work what could not be written after it."""
-    if output.suffix.lower() not in FORMATS:
-        raise OutputError(
-            f"{output.name}: the suffix {output.suffix or '(none)'} names no "
-            "trajectory format.",
-            hint="Write to a file that ends in .dcd or .xtc.",
-        )
-    if not output.parent.is_dir():
-        raise OutputError(
-            f"{output.parent} is not a folder, so {output.name} cannot be written.",
-            hint="Create it first.",
-        )
-    for path in inputs:
-        for suffix in (output.suffix, ".pdb", ".sdf", ".json"):
-            if output.with_suffix(suffix).resolve() == path.resolve():
-                raise OutputError(
-                    f"The run would write {path.name} over its own input.",
-                    hint="Choose another name with --output.",
-                )
 
 
 def _rule(loaded: LoadedModel, asked: VelocityRule | None) -> VelocityRule:
@@ -264,7 +243,7 @@ def _rule(loaded: LoadedModel, asked: VelocityRule | None) -> VelocityRule:
 
 
 def _warnings(
-    loaded: LoadedModel, complex_: Complex, rule: VelocityRule, replicas: int
+    loaded: LoadedModel, prepared: PreparedComplex, rule: VelocityRule, replicas: int
 ) -> list[str]:
     """What may make the result useless, known before the run."""
     warnings = []
@@ -274,10 +253,8 @@ def _warnings(
             "Use --v0 thermal."
         )
     known = set(loaded.model.config.trained_elements)
-    strange = sorted(set(complex_.ligand.atomic_numbers.tolist()) - known)
+    strange = sorted(set(prepared.complex.ligand.atomic_numbers.tolist()) - known)
     if known and strange:
-        from rdkit import Chem
-
         symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
         warnings.append(
             f"The ligand has {', '.join(symbols)}, which the weights {loaded.name} "
@@ -316,27 +293,5 @@ def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"{device} ({torch.get_num_threads()} threads)"
-
-
-@contextmanager
-def _all_or_nothing(parent: Path, names: Sequence[str]) -> Iterator[Path]:
-    """A folder to write into; its files appear in `parent` when the body succeeds."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".neuralmd-", dir=parent))
-    except OSError as error:
-        raise OutputError(
-            f"{parent} cannot be written to: {error.strerror}.",
-            hint="Choose a folder you may write to.",
-        ) from error
-    try:
-        yield folder
-        for name in names:
-            (folder / name).replace(parent / name)
-    except OSError as error:
-        raise OutputError(
-            f"{parent}: the results cannot be written: {error.strerror or error}.",
-            hint="Check that the disk has space left.",
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    threads = torch.get_num_threads()
+    return f"{device} ({threads} thread{'' if threads == 1 else 's'})"

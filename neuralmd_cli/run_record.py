@@ -36,7 +36,7 @@ class DynamicsUsed:
 
     system: str
     solver: str
-    step_ps: float
+    step_ps: float | None  # None: the solver chose its steps
     friction_per_ps: float
     tether_per_ps2: float
     reach_angstrom: float

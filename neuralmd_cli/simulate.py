@@ -16,20 +16,29 @@ from neuralmd_cli.units import PS_PER_NS
 
 FARTHEST = 100.0
 """Å a ligand atom may move before a rollout counts as broken down."""
+MOST_SNAPSHOTS = 1_000_000
+"""As many as the memory of a usual machine holds, all being kept until the end."""
 
 
 def snapshot_times(ns: float, interval_ps: float) -> list[float]:
     """Times (ps) of the snapshots after the start: one per interval, the last <= ns.
 
     Raises:
-        InputError: a length or interval that is not a positive number, or an interval
-            longer than the simulation.
+        InputError: a length or interval that is not a positive number, an interval
+            longer than the simulation, or more snapshots than can be kept.
     """
     for name, value in (("--ns", ns), ("--interval-ps", interval_ps)):
         if not (np.isfinite(value) and value > 0):
             raise InputError(f"{name} must be a positive number, not {value:g}.")
     # A share of a millionth forgives decimals that binary numbers cannot hold.
-    count = int(ns * PS_PER_NS / interval_ps * (1 + 1e-6))
+    ratio = ns * (PS_PER_NS / interval_ps) * (1 + 1e-6)
+    if ratio > MOST_SNAPSHOTS:
+        raise InputError(
+            f"{ns:g} ns with a snapshot every {interval_ps:g} ps are {ratio:.3g} "
+            f"snapshots; {MOST_SNAPSHOTS:,} can be kept.",
+            hint="Ask for fewer snapshots with --interval-ps, or a shorter --ns.",
+        )
+    count = int(ratio)
     if count < 1:
         raise InputError(
             f"{ns:g} ns is shorter than the {interval_ps:g} ps between snapshots, so "

@@ -22,6 +22,7 @@ from rdkit.Geometry import Point3D
 from torch import Tensor
 
 from neuralmd_cli.errors import OutputError
+from neuralmd_cli.plain_path import plain_path
 from neuralmd_cli.topology import (
     LIGAND_REMARK,
     check_size,
@@ -44,8 +45,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the directory is missing or cannot be written, or the disk is full.
     """
+    # A plain name whatever the file's is: not every library writes to others.
     token = secrets.token_hex(4)
-    temporary = path.with_name(f".{path.stem}.{token}.part{path.suffix}")
+    temporary = path.with_name(f".neuralmd-{token}.part{path.suffix.lower()}")
     if path.is_dir():
         raise OutputError(f"{path} is a directory, not a file.", hint="Name a file.")
     try:
@@ -156,14 +158,14 @@ def write_trajectory(
         )
     all_times = times.double().cpu().numpy()
     header = _dcd_header(path, all_times) if suffix == ".dcd" else b""
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, plain_path(temporary) as plain:
         if suffix == ".dcd":
-            with DCDTrajectoryFile(str(temporary), "w") as dcd:
+            with DCDTrajectoryFile(str(plain), "w") as dcd:
                 for _, frames in _chunks(path, positions, topology):
                     dcd.write(frames)
             _patch(temporary, header)
         else:
-            with XTCTrajectoryFile(str(temporary), "w") as xtc:
+            with XTCTrajectoryFile(str(plain), "w") as xtc:
                 for start, frames in _chunks(path, positions, topology):
                     steps = np.arange(start, start + len(frames), dtype=np.int32)
                     xtc.write(

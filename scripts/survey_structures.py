@@ -51,7 +51,7 @@ def prepared(
     """Size of a prepared complex, and its notes."""
     made = prepare(protein, ligand, **options)
     residues, atoms = made.complex.protein.n_residues, made.complex.ligand.n_atoms
-    return f"{residues} residues, {atoms} heavy atoms", made.notes
+    return f"{residues} residues, {atoms} heavy atoms", (*made.notes, *made.warnings)
 
 
 def complexes(root: Path) -> Iterator[Row]:

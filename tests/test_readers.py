@@ -95,6 +95,20 @@ def test_our_own_files_come_back(written, molecule, frames, suffix):
     assert read.notes == ()
 
 
+@pytest.mark.parametrize("suffix", [".dcd", ".xtc"])
+@pytest.mark.parametrize("name", ["é ß/[1] 日本", "UPPER"])
+def test_files_may_have_any_name(tmp_path, molecule, frames, suffix, name):
+    """Spaces, brackets, letters of any language, suffixes in capitals."""
+    path = tmp_path / f"{name}{suffix.upper() if name == 'UPPER' else suffix}"
+    path.parent.mkdir(exist_ok=True)
+    topology = ligand_topology(molecule, with_hydrogens=True)
+    write_trajectory(path, frames, TIMES, topology)
+    write_topology_pdb(path.with_suffix(".pdb"), frames[0], topology)
+    read = read_trajectory(path)
+    assert (read.positions - frames).abs().max() < 0.0051
+    assert {x.suffix for x in path.parent.iterdir()} == {path.suffix, ".pdb"}
+
+
 def test_protein_and_cofactor_stand_around_the_ligand(written, protein, frames):
     """Our topology names its ligand, so a cofactor causes no doubt."""
     read = read_trajectory(written(".dcd", protein))

@@ -189,6 +189,57 @@ def test_a_run_never_writes_over_its_input(tmp_path, weights):
     assert digest(protein) == digest(PROTEIN)
 
 
+@pytest.mark.parametrize("suffix", [".pdb", ".sdf", ".json"])
+def test_a_run_never_writes_over_files_of_others(tmp_path, weights, suffix):
+    """They only share the name of the output; the output itself, and what an earlier
+    run wrote, may be replaced."""
+    theirs = tmp_path / f"traj{suffix}"
+    theirs.write_text("precious")
+    with pytest.raises(OutputError, match="comes from no earlier run"):
+        run(tmp_path / "traj.dcd", weights)
+    assert theirs.read_text() == "precious"
+    theirs.unlink()
+    (tmp_path / "traj.dcd").write_text("an older trajectory")
+    run(tmp_path / "traj.dcd", weights)
+    run(tmp_path / "traj.dcd", weights, ns=0.4)
+    assert json.loads((tmp_path / "traj.json").read_text())["snapshots"] == 5
+
+
+def test_any_letter_may_be_in_a_name(tmp_path, weights):
+    """In the folder's and the file's."""
+    folder = tmp_path / "Ligand é ß"
+    folder.mkdir()
+    run(folder / "日本 [1].xtc", weights)
+    assert {x.suffix for x in folder.iterdir()} == {".xtc", ".pdb", ".sdf", ".json"}
+
+
+def test_hydrogens_that_were_added_are_said(tmp_path, weights):
+    """A ligand file without them gets all that its bonding asks for."""
+    (molecule,) = Chem.SDMolSupplier(str(LIGAND))
+    bare = tmp_path / "bare.sdf"
+    with Chem.SDWriter(str(bare)) as writer:
+        writer.write(molecule)
+    result = simulate_files(
+        PROTEIN,
+        bare,
+        output=tmp_path / "traj.dcd",
+        ns=0.4,
+        weights=weights,
+        hydrogens=True,
+    )
+    assert any(x.startswith("22 hydrogens of the") for x in result.record.notes)
+    (after,) = Chem.SDMolSupplier(str(tmp_path / "traj.sdf"), removeHs=False)
+    assert after.GetNumAtoms() == 49
+    result = run(tmp_path / "whole.dcd", weights, hydrogens=True)
+    assert not any("hydrogens" in x for x in result.record.notes)
+
+
+def test_an_adaptive_solver_states_no_step(tmp_path, weights):
+    """dopri5 does not use the checkpoint's step."""
+    result = run(tmp_path / "traj.dcd", weights, ns=0.08, solver="dopri5")
+    assert result.record.dynamics.step_ps is None
+
+
 def test_a_run_that_breaks_down_writes_nothing(tmp_path):
     """No half-written file, no temporary one, and what was there stays."""
     old = tmp_path / "traj.dcd"

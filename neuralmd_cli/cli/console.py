@@ -2,8 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, cast
 
 import typer
@@ -12,7 +13,8 @@ from typer.core import TyperGroup
 from neuralmd_cli.errors import NeuralMDError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
+    from rich.table import Table
 
 EXIT_PROBLEM = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells expect
@@ -64,8 +66,26 @@ def set_up_logging(verbosity: int) -> None:
     logger.setLevel(LEVELS[min(verbosity, len(LEVELS) - 1)])
 
 
+def print_table(table: "Table") -> None:
+    """A table on stdout; its text is text, so `A:A:1` stays and is no emoji."""
+    from rich.console import Console
+
+    Console(markup=False, emoji=False, highlight=False).print(table)
+
+
+def show_any_letter() -> None:
+    """Write ? for what a terminal's encoding lacks (Å in ASCII) instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 class DownloadProgress:
-    """A progress bar in the shape pooch wants: `total` is set, then `update` called."""
+    """A progress bar in the shape pooch wants: `total` is set, then `update` called.
+
+    It is drawn from the first total on and until `close`: a run that downloads nothing
+    shows no bar, and no two bars are ever drawn at once, which rich forbids.
+    """
 
     def __init__(self, bar: "Progress", label: str) -> None:
         self.bar = bar
@@ -80,6 +100,7 @@ class DownloadProgress:
     def total(self, n_bytes: int) -> None:
         # Set at the start of every try, so a repeated download counts anew.
         self.bar.reset(self._task, total=n_bytes or None)
+        self.bar.start()
 
     def update(self, amount: int) -> None:
         """Another `amount` bytes came."""
@@ -90,18 +111,48 @@ class DownloadProgress:
         self.bar.reset(self._task)
 
     def close(self) -> None:
-        """Show the bar as it is and no more."""
+        """Take the bar off the screen."""
         self.bar.stop_task(self._task)
+        self.bar.stop()
 
 
 @contextmanager
 def download_progress(label: str, *, quiet: bool = False) -> Iterator[DownloadProgress]:
     """A bar on stderr for the downloads of the block; drawn on a terminal only."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with _bar(*columns, quiet=quiet) as bar:
+        yield DownloadProgress(bar, label)
+
+
+@contextmanager
+def snapshot_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr that counts snapshots; drawn on a terminal, from the first on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with _bar(*columns, TimeColumn(elapsed_when_finished=True), quiet=quiet) as bar:
+        task = bar.add_task("snapshots", total=total)
+
+        def show(done: int) -> None:
+            bar.start()
+            bar.update(task, completed=done)
+
+        yield show
+
+
+@contextmanager
+def _bar(*columns: "ProgressColumn", quiet: bool) -> Iterator["Progress"]:
+    """A bar that its owner starts, and that is off the screen after the block."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     silent = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=silent) as bar:
-        yield DownloadProgress(bar, label)
+    bar = Progress(*columns, console=console, transient=True, disable=silent)
+    try:
+        yield bar
+    finally:
+        bar.stop()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neuralmd_cli.cli import weights
-from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging
+from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.version import VERSION
@@ -56,4 +56,5 @@ def neuralmd(
     ] = False,
 ) -> None:
     """Predict how a ligand moves in its pocket, in seconds."""
+    show_any_letter()
     set_up_logging(verbose)

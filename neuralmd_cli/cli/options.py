@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+INPUT, SIMULATION, OUTPUT, MODEL = "Input", "Simulation", "Output", "Model"
+"""Headings under which a command's help groups its options."""
+
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -26,6 +29,7 @@ ProteinFile = Annotated[
         exists=True,
         dir_okay=False,
         readable=True,
+        rich_help_panel=INPUT,
     ),
 ]
 LigandFile = Annotated[
@@ -34,10 +38,12 @@ LigandFile = Annotated[
         "--ligand",
         "-l",
         metavar="FILE",
-        help="Ligand in its pose: SDF with bond orders and 3-D coordinates.",
+        help="Ligand in its pose: SDF with bond orders and 3-D coordinates, "
+        "gzipped or not. This or --ligand-id is needed.",
         exists=True,
         dir_okay=False,
         readable=True,
+        rich_help_panel=INPUT,
     ),
 ]
 Output = Annotated[
@@ -46,14 +52,19 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Trajectory to write; its suffix, .dcd or .xtc, says how.",
+        help="Trajectory to write; its suffix, .dcd or .xtc, says how. Topology "
+        "(.pdb), ligand (.sdf) and run record (.json) get the same name.",
         dir_okay=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
 Seed = Annotated[
     int,
     typer.Option(
-        "--seed", min=0, help="Seed of all random draws; the same gives the same."
+        "--seed",
+        min=0,
+        help="Seed of all random draws; the same gives the same.",
+        rich_help_panel=SIMULATION,
     ),
 ]
 Device = Annotated[
@@ -63,6 +74,7 @@ Device = Annotated[
         metavar="auto|cpu|cuda|cuda:N|mps",
         help="Where to compute; auto takes a CUDA GPU if there is one.",
         callback=_device,
+        rich_help_panel=MODEL,
     ),
 ]
 Weights = Annotated[
@@ -73,6 +85,7 @@ Weights = Annotated[
         help="Weights: a name of `neuralmd weights list`, or a .safetensors file. "
         "Without it, the default weights.",
         show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 WeightsUrl = Annotated[
@@ -83,11 +96,23 @@ WeightsUrl = Annotated[
         help="Web folder to download weights from. "
         "Without it, the environment variable NEURALMD_WEIGHTS_URL.",
         show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON, for programs.")
+    bool,
+    typer.Option(
+        "--json",
+        help="Print the result as JSON, for programs.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Show no progress and no summary.")
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Show no progress and no summary; warnings stay.",
+        rich_help_panel=OUTPUT,
+    ),
 ]

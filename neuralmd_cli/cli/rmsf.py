@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
+from neuralmd_cli.cli.console import print_table
+
 if TYPE_CHECKING:
     from neuralmd_cli.analysis.rmsf import Rmsf
     from neuralmd_cli.readers import LoadedTrajectory
@@ -81,6 +83,7 @@ def rmsf(
     from neuralmd_cli.figures import check_figure_path, plot_rmsf
     from neuralmd_cli.readers import read_trajectory
 
+    _check_outputs(trajectory, top, [x for x in (csv, plot) if x is not None])
     if plot is not None:
         check_figure_path(plot)
     loaded = read_trajectory(trajectory, top, ligand_residue)
@@ -112,6 +115,24 @@ def rmsf(
         _print_tables(loaded, result, superpose, atoms, windows)
         for file in [x for x in (csv, plot) if x is not None]:
             typer.echo(f"Wrote {file}")
+
+
+def _check_outputs(trajectory: Path, top: Path | None, outputs: list[Path]) -> None:
+    """Never write over what is read, its .pdb included, nor one file over the other."""
+    from neuralmd_cli.errors import OutputError
+    from neuralmd_cli.readers import topology_path
+
+    inputs = [trajectory, topology_path(trajectory, top)]
+    for path in outputs:
+        if path.exists() and any(path.samefile(x) for x in inputs):
+            raise OutputError(
+                f"The result would be written over {path.name}, which is an input.",
+                hint="Choose another name with --csv or --plot.",
+            )
+    if len(outputs) > len({x.resolve() for x in outputs}):
+        raise OutputError(
+            "--csv and --plot name the same file.", hint="Give each its own."
+        )
 
 
 def _atom_rows(loaded: "LoadedTrajectory", result: "Rmsf") -> list[AtomRow]:
@@ -175,13 +196,10 @@ def _print_tables(
     windows: list[WindowRow],
 ) -> None:
     """Two tables: atoms, and windows that do not overlap, at most about twenty."""
-    from rich.console import Console
     from rich.table import Table
 
     frame = {"pocket": "the pocket", "ligand": "the ligand", "none": "the file"}
-    by_atom = Table(
-        title=f"RMSF of {loaded.ligand}, in the frame of {frame[superpose]}"
-    )
+    by_atom = Table()
     by_atom.add_column("Atom")
     by_atom.add_column("Element")
     by_atom.add_column("RMSF (Å)", justify="right")
@@ -192,7 +210,7 @@ def _print_tables(
 
     apart = windows[:: result.window]
     step = -(-len(apart) // 20)
-    by_window = Table(title=f"RMSF of {result.window} snapshots, all heavy atoms")
+    by_window = Table()
     for column in ("Snapshots", "Time (ps)", "RMSF (Å)"):
         by_window.add_column(column, justify="right")
     for row in apart[::step]:
@@ -201,15 +219,13 @@ def _print_tables(
             f"{row['start_ps']:g} to {row['end_ps']:g}",
             f"{row['rmsf_angstrom']:.3f}",
         )
-    console = Console()
-    console.print(by_atom)
-    console.print(by_window)
+    typer.echo(f"RMSF of {loaded.ligand}, in the frame of {frame[superpose]}")
+    print_table(by_atom)
+    typer.echo(f"RMSF of {result.window} snapshots, all heavy atoms")
+    print_table(by_window)
     shown = len(apart[::step])
     if shown < len(windows):
-        console.print(
-            f"{shown} of {len(windows)} windows shown; --csv or --json has all.",
-            highlight=False,
-        )
+        typer.echo(f"{shown} of {len(windows)} windows shown; --csv or --json has all.")
 
 
 def _write_csv(

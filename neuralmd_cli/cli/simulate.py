@@ -1,16 +1,18 @@
 """`neuralmd simulate`: structure files in, trajectory and run record out."""
 
+import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuralmd_cli.cli.console import download_progress
+from neuralmd_cli.cli.console import download_progress, print_table, snapshot_progress
 from neuralmd_cli.cli.options import (
+    INPUT,
+    OUTPUT,
+    SIMULATION,
     Device,
     Json,
     LigandFile,
@@ -24,6 +26,7 @@ from neuralmd_cli.cli.options import (
 
 if TYPE_CHECKING:
     from neuralmd_cli.run import Run
+    from neuralmd_cli.trajectory import Check
 
 
 class V0(StrEnum):
@@ -44,86 +47,127 @@ class SolverName(StrEnum):
 
 
 def simulate(
+    *,
     protein: ProteinFile,
-    output: Output,
     ligand: LigandFile = None,
-    ns: Annotated[
-        float, typer.Option("--ns", help="Length of the simulation, ns.")
-    ] = 8.0,
-    interval_ps: Annotated[
-        float, typer.Option("--interval-ps", help="Time between snapshots, ps.")
-    ] = 80.0,
     ligand_index: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Which molecule of the SDF, from 1.", show_default=False
+            min=1,
+            help="Which molecule of the SDF, from 1; without it, the first.",
+            show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     ligand_id: Annotated[
         str | None,
         typer.Option(
             metavar="NAME[:CHAIN[:NUMBER]]",
-            help="Take the ligand from the protein file itself, such as 0WB:A:801.",
+            # Not chain A or B: typer would make :A: an emoji.
+            help="Take the ligand from the protein file itself: 0WB, or, where there "
+            "are several, 0WB:D:801.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     smiles: Annotated[
         str | None,
-        typer.Option(help="Bond orders for --ligand-id.", show_default=False),
+        typer.Option(
+            help="Bond orders for --ligand-id, in single quotes. Needed unless the "
+            "file holds them (some mmCIF files do).",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
+    ns: Annotated[
+        float,
+        typer.Option(
+            "--ns", help="Length of the simulation, ns.", rich_help_panel=SIMULATION
+        ),
+    ] = 8.0,
+    interval_ps: Annotated[
+        float,
+        typer.Option(
+            "--interval-ps",
+            help="Time between snapshots, ps.",
+            rich_help_panel=SIMULATION,
+        ),
+    ] = 80.0,
     v0: Annotated[
         V0 | None,
         typer.Option(
-            help="Velocity at the start; by default what the weights were trained for.",
+            help="Velocity at the start; without it, what the weights were trained "
+            "for.",
             show_default=False,
+            rich_help_panel=SIMULATION,
         ),
     ] = None,
     replicas: Annotated[
-        int, typer.Option(min=1, help="Runs that differ by their random draws.")
+        int,
+        typer.Option(
+            min=1,
+            help="Runs that differ by their random draws; only --v0 thermal draws.",
+            rich_help_panel=SIMULATION,
+        ),
     ] = 1,
     seed: Seed = 0,
-    device: Device = "auto",
-    weights: Weights = None,
-    weights_url: WeightsUrl = None,
     solver: Annotated[
         SolverName | None,
         typer.Option(
-            help="How to integrate; by default as the weights say.", show_default=False
+            help="How to integrate; without it, as the weights say.",
+            show_default=False,
+            rich_help_panel=SIMULATION,
         ),
     ] = None,
     step_ps: Annotated[
         float | None,
         typer.Option(
-            help="Step of the solver, ps; by default as the weights say.",
+            help="Step of the solver, ps; without it, as the weights say.",
             show_default=False,
+            rich_help_panel=SIMULATION,
         ),
     ] = None,
+    output: Output,
     with_protein: Annotated[
-        bool, typer.Option("--with-protein", help="Also write the rigid protein.")
+        bool,
+        typer.Option(
+            "--with-protein",
+            help="Write protein and ligand; without it, the ligand alone.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     hydrogens: Annotated[
         bool,
         typer.Option(
-            "--hydrogens", help="Also write the ligand's hydrogens, carried rigidly."
+            "--hydrogens",
+            help="Write the ligand's hydrogens too, carried rigidly; without it, "
+            "heavy atoms alone.",
+            rich_help_panel=OUTPUT,
         ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    weights: Weights = None,
+    weights_url: WeightsUrl = None,
+    device: Device = "auto",
 ) -> None:
-    """Predict how a ligand moves in its pocket.
+    """Predict how a ligand moves in its pocket; the protein stays rigid.
 
-    Writes the trajectory, and beside it a topology (.pdb), the ligand (.sdf) and the
-    run record (.json). The protein stays rigid.
+    neuralmd simulate --protein P.pdb --ligand L.sdf --ns 8 -o traj.dcd
     """
-    if step_ps is not None and not step_ps > 0:
-        raise typer.BadParameter("must be positive", param_hint="--step-ps")
+    if step_ps is not None and not 0 < step_ps < math.inf:
+        raise typer.BadParameter("must be a positive number", param_hint="'--step-ps'")
+    if step_ps is not None and solver is SolverName.dopri5:
+        raise typer.BadParameter(
+            "dopri5 chooses its steps itself", param_hint="'--step-ps'"
+        )
     from neuralmd_cli.run import simulate_files
     from neuralmd_cli.simulate import snapshot_times
 
     total = len(snapshot_times(ns, interval_ps))
     with (
         download_progress("weights", quiet=quiet) as download,
-        _progress(total, quiet=quiet) as on_snapshot,
+        snapshot_progress(total, quiet=quiet) as on_snapshot,
     ):
         run = simulate_files(
             protein,
@@ -158,22 +202,8 @@ def simulate(
         _print_summary(run, output)
 
 
-@contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr, drawn on a terminal only."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    silent = quiet or not console.is_terminal
-    with Progress(console=console, transient=True, disable=silent) as bar:
-        task = bar.add_task("snapshots", total=total)
-        yield lambda done: bar.update(task, completed=done)
-
-
 def _print_summary(run: "Run", output: Path) -> None:
     """A short table, how far to trust it, and the files."""
-    from rich.console import Console
     from rich.table import Table
 
     record = run.record
@@ -186,13 +216,14 @@ def _print_summary(run: "Run", output: Path) -> None:
         table.add_column(f"replica {k + 1}", justify="right")
     # The contact's time differs between replicas; its row is labelled by the first.
     for row in zip(*run.checks, strict=True):
-        table.add_row(row[0].meaning, *(f"{x.value:.3g} {x.unit}" for x in row))
+        table.add_row(row[0].meaning, *(_shown(x) for x in row))
     typer.echo(
         f"{record.ns:g} ns of {record.system['ligand_heavy_atoms']} heavy atoms among "
-        f"{record.system['residues']} rigid residues: {record.snapshots} snapshots"
+        f"{record.system['residues']} rigid residues: {record.snapshots} "
+        + ("snapshot" if record.snapshots == 1 else "snapshots")
         + (f" of each of {record.replicas} replicas" if many else "")
     )
-    Console().print(table)
+    print_table(table)
     speed = record.speed
     typer.echo(
         f"Speed: {speed['ns_per_s']:.3g} ns/s, {speed['snapshots_per_s']:.3g} "
@@ -201,6 +232,14 @@ def _print_summary(run: "Run", output: Path) -> None:
     typer.echo(_trust(run))
     files = ", ".join(str(output.parent / name) for name in record.outputs)
     typer.echo(f"Wrote {files}")
+
+
+def _shown(check: "Check") -> str:
+    """Value and unit; a share says 0 or 100 % only where it is just that."""
+    if check.unit != "%":
+        return f"{check.value:.3f} {check.unit}"
+    inside = min(max(check.value, 0.1), 99.9)
+    return f"{check.value if check.value in (0, 100) else inside:.3g} %"
 
 
 def _trust(run: "Run") -> str:

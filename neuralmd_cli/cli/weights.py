@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuralmd_cli.cli.console import EXIT_PROBLEM, download_progress
+from neuralmd_cli.cli.console import EXIT_PROBLEM, download_progress, print_table
 from neuralmd_cli.cli.options import Json, Quiet, WeightsUrl
 from neuralmd_cli.errors import WeightsError
 
@@ -173,7 +173,6 @@ def _print_json(content: object) -> None:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "size", "where", "description", box=None)
@@ -181,4 +180,4 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         default = " (default)" if row["default"] else ""
         size = f"{row['size_bytes'] / 1e6:.1f} MB"
         table.add_row(row["name"] + default, size, row["where"], row["description"])
-    Console().print(table)
+    print_table(table)

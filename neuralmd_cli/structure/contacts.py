@@ -36,6 +36,15 @@ METAL_OVERLAP = 1.5
 SAME_PLACE = 1.0
 """Distance within which a heavy atom of another group counts as the ligand's own, Å."""
 
+TOUCH = 4.5
+"""Distance within which heavy atoms of ligand and protein touch, Å."""
+TOUCHING_SHARE = 0.5
+"""Share of ligand atoms that touch the protein in any usual pocket.
+
+Crystal poses have 0.8 and more; a ligand from another coordinate frame that lands
+beside the protein, or one whose pocket lacks a chain, has less than 0.3.
+"""
+
 _METALS = frozenset(
     [3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 84), *range(87, 104)]
 )
@@ -58,7 +67,7 @@ def coinciding_groups(file: ProteinFile, ligand: Ligand) -> list[HetGroup]:
 def check_contacts(
     file: ProteinFile, ligand: Ligand, molecule: Chem.Mol, source: str
 ) -> tuple[str, ...]:
-    """Refuse a ligand that is away from the protein or in it; note close contacts.
+    """Refuse a ligand that is away from the protein or in it; say what looks wrong.
 
     Raises:
         InputError: with the distance, and for a clash its worst pair of atoms.
@@ -80,7 +89,22 @@ def check_contacts(
             "touches only atoms outside the protein's backbone.",
             hint="The model sees residues alone; the ligand must sit in the protein.",
         )
-    return _check_clashes(file, ligand, molecule, distances, source)
+    return (
+        *_check_clashes(file, ligand, molecule, distances, source),
+        *_loose(distances, source),
+    )
+
+
+def _loose(distances: Float[Tensor, "atoms obstacles"], source: str) -> tuple[str, ...]:
+    """A word on a ligand that hardly touches the protein."""
+    touching = int((distances.amin(dim=1) < TOUCH).sum())
+    if touching >= TOUCHING_SHARE * len(distances):
+        return ()
+    return (
+        f"{source}: only {touching} of the ligand's {len(distances)} heavy atoms touch "
+        "the protein. Is it in its pocket, in the protein's coordinate system, and is "
+        "every chain of the pocket there?",
+    )
 
 
 def _check_clashes(
@@ -90,7 +114,7 @@ def _check_clashes(
     distances: Float[Tensor, "atoms obstacles"],
     source: str,
 ) -> tuple[str, ...]:
-    """Refuse overlaps and a pose full of clashes; a note on a few of them."""
+    """Refuse overlaps and a pose full of clashes; a word on a few of them."""
     share, excess = _radius_ratios(ligand, file.protein, distances)
 
     def pair(table: Float[Tensor, "atoms obstacles"]) -> tuple[str, str]:

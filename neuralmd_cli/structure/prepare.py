@@ -26,7 +26,8 @@ class PreparedComplex:
     heavy_atoms: tuple[int, ...]  # index in `molecule` of each atom of complex.ligand
     protein_structure: gemmi.Structure  # all that stays rigid
     residue_labels: tuple[str, ...]  # one per residue of complex.protein
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what was done to the input
+    warnings: tuple[str, ...]  # what looks wrong with the pose
 
 
 def prepare(
@@ -62,14 +63,15 @@ def prepare(
         ligand, group = het_ligand(file, text, ligand_id or "", smiles, source)
         where = f"{source}, {group.label}"
         file, dropped = without(file, [group], source), ()
-    contacts = check_contacts(file, ligand.ligand, ligand.molecule, where)
+    warnings = check_contacts(file, ligand.ligand, ligand.molecule, where)
     return PreparedComplex(
         complex=Complex(ligand=ligand.ligand, protein=file.protein),
         molecule=ligand.molecule,
         heavy_atoms=heavy_atoms(ligand.molecule),
         protein_structure=file.structure,
         residue_labels=file.residue_labels,
-        notes=(*ligand.notes, *dropped, *file.notes, *contacts),
+        notes=(*ligand.notes, *dropped, *file.notes),
+        warnings=warnings,
     )
 
 

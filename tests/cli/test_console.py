@@ -1,5 +1,6 @@
 """A command that fails says why in one or two lines and exits with the right code."""
 
+import io
 import logging
 import signal
 import subprocess
@@ -7,12 +8,16 @@ import sys
 
 import pytest
 import typer
+from rich.table import Table
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.console import (
     NeuralMDGroup,
     download_progress,
+    print_table,
     set_up_logging,
+    show_any_letter,
+    snapshot_progress,
 )
 from neuralmd_cli.errors import InputError, NeuralMDError, WeightsError
 
@@ -172,3 +177,66 @@ def test_download_progress_counts_and_stays_off_stdout(capsys):
         assert progress.bar.tasks[0].finished
         assert progress.total == 100
     assert capsys.readouterr().out == ""
+
+
+class Terminal(io.StringIO):
+    """What rich takes for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def stderr_on_terminal(monkeypatch) -> Terminal:
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", terminal)
+    return terminal
+
+
+def test_a_run_without_download_shows_one_bar(monkeypatch):
+    """The bar of a download that never comes is not drawn."""
+    terminal = stderr_on_terminal(monkeypatch)
+    with download_progress("weights"), snapshot_progress(3, quiet=False) as show:
+        assert terminal.getvalue() == ""
+        for done in (1, 2, 3):
+            show(done)
+    assert "snapshots" in terminal.getvalue()
+    assert "3/3" in terminal.getvalue()
+    assert "weights" not in terminal.getvalue()
+
+
+def test_a_download_before_a_run_gets_its_bar(monkeypatch):
+    """Drawn from the first size on, and off the screen before the other begins."""
+    terminal = stderr_on_terminal(monkeypatch)
+    with (
+        download_progress("weights") as download,
+        snapshot_progress(3, quiet=False) as show,
+    ):
+        download.total = 100
+        download.update(100)
+        download.close()
+        assert "weights" in terminal.getvalue()
+        assert not download.bar.live.is_started
+        show(1)
+    assert "1/3" in terminal.getvalue()
+
+
+def test_letters_a_terminal_lacks_become_question_marks(monkeypatch):
+    """Å where only ASCII can be written."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    show_any_letter()
+    table = Table("1 Å")
+    table.add_row("LIG:A:1 [b]x[/b]")
+    print_table(table)
+    sys.stdout.flush()
+    assert b"1 ?" in written.getvalue()
+    assert b"LIG:A:1 [b]x[/b]" in written.getvalue()
+
+
+def test_quiet_draws_nothing(monkeypatch):
+    """Not even on a terminal."""
+    terminal = stderr_on_terminal(monkeypatch)
+    with snapshot_progress(3, quiet=True) as show:
+        show(1)
+    assert terminal.getvalue() == ""

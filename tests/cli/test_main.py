@@ -37,6 +37,19 @@ def test_no_command_shows_the_help():
     assert "weights" in result.output
 
 
+def names_of_commands():
+    names = [x.name or x.callback.__name__ for x in app.registered_commands]
+    return names + [x.name for x in app.registered_groups]
+
+
+def test_help_is_text():
+    """No part of an example, such as :A:, became an emoji."""
+    for name in ["", *names_of_commands()]:
+        shown = CliRunner().invoke(app, [*name.split(), "--help"]).output
+        assert "Usage" in shown
+        assert max(shown) < "\u2600", name
+
+
 def test_help_imports_nothing_heavy():
     """What makes `--help` quick, for every command there is."""
     code = (
@@ -48,8 +61,7 @@ def test_help_imports_nothing_heavy():
         "    assert runner.invoke(app, [*line.split(), '--help']).exit_code == 0\n"
         f"print([x for x in {HEAVY} if x in sys.modules])\n"
     )
-    names = [x.name or x.callback.__name__ for x in app.registered_commands]
-    names += [x.name for x in app.registered_groups]
+    names = names_of_commands()
     assert "weights" in names
     result = run("-c", code, "", *names)
     assert (result.stdout, result.returncode) == ("[]\n", 0), result.stderr

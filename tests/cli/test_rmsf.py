@@ -8,7 +8,7 @@ from rdkit import Chem
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.rmsf import rmsf
-from neuralmd_cli.errors import InputError
+from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.topology import ligand_topology
 from neuralmd_cli.writers import write_topology_pdb, write_trajectory
 
@@ -87,6 +87,36 @@ def test_too_few_snapshots_are_refused(trajectory):
     """Thirteen of twelve snapshots cannot be had."""
     with pytest.raises(InputError, match="12 snapshots, a window takes 13"):
         run(trajectory, "--window", 13)
+
+
+@pytest.mark.parametrize("option", ["--csv", "--plot"])
+@pytest.mark.parametrize("suffix", [".dcd", ".pdb"])
+def test_results_are_never_written_over_the_input(trajectory, option, suffix):
+    """Neither over the trajectory nor over the topology found beside it."""
+    file = trajectory.with_suffix(suffix)
+    before = file.read_bytes()
+    with pytest.raises(OutputError, match="which is an input"):
+        run(trajectory, option, file)
+    assert file.read_bytes() == before
+
+
+def test_table_and_figure_are_two_files(trajectory, tmp_path):
+    """One name for both is refused before either is written."""
+    both = tmp_path / "both.png"
+    with pytest.raises(OutputError, match="the same file"):
+        run(trajectory, "--csv", both, "--plot", both)
+    assert not both.exists()
+
+
+def test_names_are_shown_as_they_are(trajectory, tmp_path):
+    """Chain A makes no emoji of LIG:A:1, and $ in a name is no formula."""
+    odd = tmp_path / "a_{$b$.dcd"
+    odd.write_bytes(trajectory.read_bytes())
+    text = trajectory.with_suffix(".pdb").read_text()
+    odd.with_suffix(".pdb").write_text(text.replace("LIG L", "LIG A"))
+    shown = run(odd, "--plot", tmp_path / "plot.png").stdout
+    assert "LIG:A:1" in shown
+    assert (tmp_path / "plot.png").stat().st_size > 0
 
 
 def test_real_trajectory_fluctuates_less_in_its_pocket(shared):

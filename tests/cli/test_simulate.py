@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.main import app
+from neuralmd_cli.cli.simulate import _shown
+from neuralmd_cli.trajectory import Check
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from tests.toy import toy_model
 
@@ -64,6 +66,23 @@ def test_a_person_is_told_what_happened_and_how_far_to_trust_it(tmp_path, weight
         assert part in result.stdout, part
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "shown"),
+    [
+        (100.0, "%", "100 %"),
+        (99.999, "%", "99.9 %"),
+        (96.42, "%", "96.4 %"),
+        (0.001, "%", "0.1 %"),
+        (0.0, "%", "0 %"),
+        (6.5e-8, "Å", "0.000 Å"),
+        (0.251, "Å", "0.251 Å"),
+    ],
+)
+def test_numbers_are_rounded_but_never_to_all_or_none(value, unit, shown):
+    """99.999 % of bonds intact is not 100 %."""
+    assert _shown(Check(name="x", value=value, unit=unit, meaning="")) == shown
+
+
 def test_json_on_stdout_is_the_record(tmp_path, weights):
     """Nothing but JSON on stdout, the same as in the file."""
     result = nik(tmp_path / "traj.dcd", weights, "--json", "--replicas", 2)
@@ -101,7 +120,10 @@ def test_rmsf_needs_no_more_than_the_trajectory(tmp_path, weights):
         (["--ns", "-1"], 1, "--ns must be a positive number"),
         (["--device", "cuda:9"], 1, "cuda"),
         (["--device", "gpu"], 2, "auto, cpu, cuda"),
-        (["--step-ps", "0"], 2, "must be positive"),
+        (["--step-ps", "0"], 2, "must be a positive"),
+        (["--step-ps", "inf"], 2, "must be a positive"),
+        (["--step-ps", "5", "--solver", "dopri5"], 2, "its steps itself"),
+        (["--ns", "1e30"], 1, "snapshots; 1,000,000 can be kept"),
         (["--v0", "fast"], 2, "thermal"),
         (["--v0", "learned"], 1, "no network"),
         (["--weights", "neuralmd-odd"], 1, "neuralmd-odd"),

@@ -144,11 +144,29 @@ def test_an_overlap_is_refused_and_its_atoms_named(peptide, molecule, write):
     assert "Dock or minimise" in error.value.hint
 
 
-def test_a_close_contact_is_a_note(peptide, molecule, write):
+def test_a_close_contact_is_a_warning(peptide, molecule, write):
     """2.2 Å is a clash the run can start from."""
     close = at_distance(peptide, molecule, 2.2)
     made = prepare(write("p.pdb", peptide), write("l.sdf", close))
-    assert made.notes[0].startswith("Clash at the start: ligand atom ")
+    assert made.warnings[0].startswith("Clash at the start: ligand atom ")
+    assert made.notes == ()
+
+
+def test_a_ligand_that_hardly_touches_is_a_warning(peptide, molecule, write):
+    """As from another coordinate frame, or without the chain that makes its pocket."""
+    loose = at_distance(peptide, molecule, 4.0)
+    made = prepare(write("p.pdb", peptide), write("l.sdf", loose))
+    assert "heavy atoms touch the protein" in made.warnings[-1]
+
+
+def test_real_poses_touch_their_protein(shared):
+    """No false alarm for any real pose; an alarm for a ligand of another protein."""
+    folder = shared / "data" / "complexes"
+    for name in ("didh_1afs", "dlk", "184l_t4l"):  # the least buried, and the least
+        made = prepare(folder / name / "protein.pdb", folder / name / "ligand.sdf")
+        assert made.warnings == ()
+    made = prepare(folder / "tyk2" / "protein.pdb", folder / "bace" / "ligand.sdf")
+    assert "only 3 of the ligand's 27 heavy atoms touch" in made.warnings[0]
 
 
 def test_a_pose_inside_the_protein_is_refused(peptide, molecule, write):
@@ -193,7 +211,7 @@ def test_a_bond_to_a_metal_ion_is_no_clash(peptide, molecule, write):
         full[0][0].add_residue(group)
         paths = write("p.pdb", full), write("l.sdf", molecule)
         if fine:
-            assert not any("Clash" in x for x in prepare(*paths).notes)
+            assert not any("Clash" in x for x in prepare(*paths).warnings)
         else:
             with pytest.raises(InputError, match="ZN ZN"):
                 prepare(*paths)

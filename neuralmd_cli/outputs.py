@@ -1,0 +1,97 @@
+"""The files of one run: their names, whether they may be written, and all at once."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from neuralmd_cli.errors import OutputError
+
+FORMATS = (".dcd", ".xtc")
+
+
+def output_names(output: Path, replicas: int) -> list[str]:
+    """Names of all files a run writes: trajectories, topology, ligand, record."""
+    if replicas == 1:
+        trajectories = [output.name]
+    else:
+        trajectories = [
+            f"{output.stem}_r{k}{output.suffix}" for k in range(1, replicas + 1)
+        ]
+    return [*trajectories, *(f"{output.stem}.{x}" for x in ("pdb", "sdf", "json"))]
+
+
+def check_output(output: Path, replicas: int, inputs: Sequence[Path]) -> None:
+    """Refuse before the work what could not, or should not, be written after it.
+
+    Raises:
+        OutputError: no trajectory suffix, no folder, or a file in the way that is an
+            input or comes from no earlier run.
+    """
+    if output.suffix.lower() not in FORMATS:
+        raise OutputError(
+            f"{output.name}: the suffix {output.suffix or '(none)'} names no "
+            "trajectory format.",
+            hint="Write to a file that ends in .dcd or .xtc.",
+        )
+    if not output.parent.is_dir():
+        raise OutputError(
+            f"{output.parent} is not a folder, so {output.name} cannot be written.",
+            hint="Create it first.",
+        )
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"{output.parent} cannot be written to: permission denied.",
+            hint="Choose a folder you may write to.",
+        )
+    files = [output.parent / name for name in output_names(output, replicas)]
+    for path in inputs:
+        for file in files:
+            if os.path.exists(file) and path.exists() and file.samefile(path):
+                raise OutputError(
+                    f"The run would write {file.name} over its own input.",
+                    hint="Choose another name with --output.",
+                )
+    # The trajectory's name is the user's own; these only follow from it.
+    for file in files[-3:]:
+        if os.path.exists(file) and file.name not in _outputs_before(files[-1]):
+            raise OutputError(
+                f"{file} is there already and comes from no earlier run, so the run "
+                "would destroy it.",
+                hint="Choose another name with --output, or move that file away.",
+            )
+
+
+def _outputs_before(record: Path) -> list[str]:
+    """Files of an earlier run by its record; none where there is no such record."""
+    try:
+        outputs = json.loads(record.read_text(encoding="utf-8"))["outputs"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+    return outputs if isinstance(outputs, list) else []
+
+
+@contextmanager
+def all_or_nothing(parent: Path, names: Sequence[str]) -> Iterator[Path]:
+    """A folder to write into; its files appear in `parent` when the body succeeds."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".neuralmd-", dir=parent))
+    except OSError as error:
+        raise OutputError(
+            f"{parent} cannot be written to: {error.strerror}.",
+            hint="Choose a folder you may write to.",
+        ) from error
+    try:
+        yield folder
+        for name in names:
+            (folder / name).replace(parent / name)
+    except OSError as error:
+        raise OutputError(
+            f"{parent}: the results cannot be written: {error.strerror or error}.",
+            hint="Check that the disk has space left.",
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
