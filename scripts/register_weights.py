@@ -43,7 +43,7 @@ def registered(registry: Registry, entry: Entry) -> Registry:
 
 def to_toml(entry: Entry) -> str:
     """The entry as a TOML table; JSON's texts and numbers are TOML's as well."""
-    lines = [f"{k} = {json.dumps(v)}" for k, v in asdict(entry).items()]
+    lines = [f"{k} = {json.dumps(v)}" for k, v in asdict(entry).items() if v != ""]
     return "\n".join(["[[weights]]", *lines, ""])
 
 

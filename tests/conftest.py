@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+# The systems are small: a second thread gains little, and waits on a busy machine.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -50,8 +50,11 @@ def golden_velocity(folder: Path, name: str, dtype: torch.dtype) -> torch.Tensor
     return torch.from_numpy(data[f"{name}.vel0"]).to(dtype)
 
 
-def golden_model(folder: Path, name: str, dtype: torch.dtype) -> NeuralODE:
-    """binding01_multi or binding01_single with the goldens' weights."""
+def golden_state(folder: Path, name: str) -> dict[str, torch.Tensor]:
+    """A state dict of the goldens, `tiny_` ones too, under the authors' names."""
+    if name.startswith("tiny_"):
+        with np.load(folder / f"{name}.npz") as arrays:
+            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
     index = json.loads((folder / "state_dict_index.json").read_text())[name]
     state = {}
     for prefix, file in index["prefix_to_weight_file"].items():
@@ -61,14 +64,18 @@ def golden_model(folder: Path, name: str, dtype: torch.dtype) -> NeuralODE:
     assert {k: list(v.shape) for k, v in state.items()} == {
         k: shape for k, (shape, _) in index["state_dict"].items()
     }
+    return state
+
+
+def golden_model(folder: Path, name: str, dtype: torch.dtype) -> NeuralODE:
+    """binding01_multi or binding01_single with the goldens' weights."""
+    state = golden_state(folder, name)
     renamed = rename_published(state)
     config = NeuralODEConfig(
         binding_net=BindingNetConfig(variant="published"),
         time_convention="published",
-        initial_velocity_network="velocity_model" in index["prefix_to_weight_file"],
-        velocity_refinement=float(
-            "refined_velocity_model" in index["prefix_to_weight_file"]
-        ),
+        initial_velocity_network=name == "binding01_single",
+        velocity_refinement=float(name == "binding01_multi"),
     )
     model = NeuralODE(config).to(dtype)
     model.load_state_dict(

@@ -1,6 +1,7 @@
 """The parts the three encoders are made of."""
 
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -68,7 +69,7 @@ class AxisMixer(nn.Module):
         on_cpu = components.device.type == "cpu"
         per_row = self.out.in_features * components.shape[2]
         rows = max(1, CACHED // per_row if on_cpu else len(components))
-        mixed = torch.cat([self._perceptron(x) for x in components.split(rows)])
+        mixed = torch.cat([self._perceptron(x) for x in torch.split(components, rows)])
         return mixed + components[:, 0]
 
     def _perceptron(
@@ -76,7 +77,7 @@ class AxisMixer(nn.Module):
     ) -> Float[Tensor, "rows channels"]:
         # Matrix times components keeps the long axis of channels last; a linear layer
         # would need it first, and rows of three numbers make poor use of a processor.
-        first = self.layers[0]
+        first = cast(nn.Linear, self.layers[0])
         rows = len(components)
         hidden = torch.baddbmm(
             first.bias[:, None], first.weight.expand(rows, -1, -1), components

@@ -89,3 +89,22 @@ def _renamed(key: str) -> str:
             if hits:
                 return f"{ours}.{renamed}"
     raise KeyError(key)
+
+
+def published_name(key: str) -> str:
+    """The authors' name of one of our tensors.
+
+    Raises:
+        KeyError: a tensor that their modules do not have.
+    """
+    for module, (ours, table) in MODULES.items():
+        if key.startswith(f"{ours}."):
+            rest = key.removeprefix(f"{ours}.")
+            for pattern, replacement in table:
+                # Both sides are plain text around at most one layer number.
+                prefix = re.escape(replacement).replace(r"\\1", r"(\d+)")
+                theirs = pattern.replace(r"(\d+)", r"\1").replace(r"\.", ".")
+                renamed, hits = re.subn(f"^{prefix}", theirs, rest)
+                if hits:
+                    return f"{module}.{renamed}"
+    raise KeyError(key)

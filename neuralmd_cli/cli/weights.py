@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from neuralmd_cli.weights.registry import Registry
 
 app = typer.Typer(
-    help="List, fetch, inspect and verify trained weights.",
+    help="List, fetch, inspect, verify and import trained weights.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -26,7 +27,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered name.")]
 @app.command("list")
 def list_weights(as_json: Json = False) -> None:
     """List the published weights and where each one is now."""
-    from neuralmd_cli.weights.fetch import locate
+    from neuralmd_cli.weights.fetch import cache_dir, locate
+    from neuralmd_cli.weights.originals import pinned_sha256
     from neuralmd_cli.weights.registry import load_registry
 
     registry = load_registry()
@@ -36,7 +38,8 @@ def list_weights(as_json: Json = False) -> None:
             "default": x.default,
             "where": locate(x, registry).where,
             "size_bytes": x.size,
-            "sha256": x.sha256,
+            "sha256": pinned_sha256(x, cache_dir()) if x.original else x.sha256,
+            "original": f"{x.url}/{x.original}" if x.original else None,
             "description": x.description,
             "card": str(registry.folder / x.card),
         }
@@ -52,7 +55,11 @@ def list_weights(as_json: Json = False) -> None:
 
 @app.command()
 def fetch(name: Name, weights_url: WeightsUrl = None, quiet: Quiet = False) -> None:
-    """Download weights to the cache and verify them; print where they are."""
+    """Download weights to the cache and verify them; print where they are.
+
+    Weights of others are converted. Where their SHA-256 is not known, the first one
+    seen is pinned.
+    """
     from neuralmd_cli.weights.fetch import resolve
     from neuralmd_cli.weights.registry import load_registry
 
@@ -117,9 +124,89 @@ def verify(
         raise typer.Exit(EXIT_PROBLEM)
 
 
+@app.command("import")
+def import_weights(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL.PTH",
+            help="Checkpoint of the authors' public release. Its code is never run.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="The .safetensors file to write.",
+            dir_okay=False,
+        ),
+    ],
+    hyperparameters: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The hyperparameter.txt that lies beside the checkpoint.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="What the checkpoint calls itself; by default as the file.",
+            show_default=False,
+        ),
+    ] = None,
+    step: Annotated[
+        float | None,
+        typer.Option(
+            help="Snapshots (of 80 ps) per solver step, before the file's.",
+            show_default=False,
+        ),
+    ] = None,
+    scaling: Annotated[
+        float | None,
+        typer.Option(
+            help="Snapshots per unit of model time, before the file's.",
+            show_default=False,
+        ),
+    ] = None,
+    velocity_refinement: Annotated[
+        float | None,
+        typer.Option(
+            help="Coefficient of the velocity refinement, before the file's.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Convert a checkpoint of the authors' NeuralMD-ODE for --weights."""
+    from neuralmd_cli.weights.published import import_published
+
+    made = import_published(
+        model,
+        output,
+        hyperparameters=hyperparameters,
+        name=name,
+        step=step,
+        scaling=scaling,
+        velocity_refinement=velocity_refinement,
+    )
+    for note in made.notes:
+        typer.echo(f"Note: {note}", err=True)
+    config = made.config
+    if not quiet:
+        typer.echo(
+            f"Wrote {output}: published neuralmd-ode, {config.solver} steps of "
+            f"{config.step_ps:g} ps, one unit of its time is "
+            f"{config.ps_per_time_unit:g} ps."
+        )
+
+
 def _verified(registry: "Registry", names: list[str]) -> list[dict[str, Any]]:
-    from neuralmd_cli.weights.fetch import locate
-    from neuralmd_cli.weights.registry import check_file
+    from neuralmd_cli.weights.fetch import check, locate
 
     rows = []
     entries = [registry.entry(x) for x in names] if names else registry.entries
@@ -128,7 +215,7 @@ def _verified(registry: "Registry", names: list[str]) -> list[dict[str, Any]]:
         problem = None
         if path is not None:
             try:
-                check_file(path, entry)
+                check(path, entry)
             except WeightsError as error:
                 problem = error.message
         elif names:
@@ -173,9 +260,11 @@ def _print_json(content: object) -> None:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("name", "size", "where", "description", box=None)
+    # A name is there to be copied, so it is never cut short.
+    name = Column("name", no_wrap=True)
+    table = Table(name, "size", "where", "description", box=None)
     for row in rows:
         default = " (default)" if row["default"] else ""
         size = f"{row['size_bytes'] / 1e6:.1f} MB"

@@ -49,10 +49,11 @@ class CheckpointMetadata:
     model: str  # kind of model, such as neuralmd-ode: who reads `config`
     config: Mapping[str, Any]  # network and dynamics, time convention and step included
     units: str = "Å, ps, amu"
-    training_data: Mapping[str, str] = field(default_factory=dict)  # file: SHA-256
+    # File: SHA-256; of an imported checkpoint, the files it was made of.
+    training_data: Mapping[str, str] = field(default_factory=dict)
     training_command: str = ""
     training_seed: int = 0
-    version: str = VERSION  # of the neuralmd that trained it
+    version: str = VERSION  # of the neuralmd that trained or imported it
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -141,7 +142,8 @@ def _not_safetensors(
         return WeightsError(
             f"{file_name} is a PyTorch pickle, not a safetensors checkpoint.",
             hint="neuralmd reads safetensors files only: a pickle can run any code "
-            "when it is opened. `neuralmd weights list` shows what you can use.",
+            "when it is opened. `neuralmd weights import` converts the authors' "
+            "checkpoints; `neuralmd weights list` shows what you can use.",
         )
     return WeightsError(
         f"{file_name} is not a whole safetensors file: {error}.",

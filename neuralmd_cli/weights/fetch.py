@@ -1,42 +1,25 @@
 """From a name to a verified file: bundled, in the cache, or downloaded.
 
-There is no default download address; `NEURALMD_WEIGHTS_URL` or `--weights-url` names
-the folder on the web that holds the registered files.
+`NEURALMD_WEIGHTS_URL` or `--weights-url` names the folder on the web that holds the
+registered files. Our own have no other address; others' come from their authors.
 """
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import pooch
-from requests import exceptions
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.weights.download import RETRIES, Download, Progress, download
+from neuralmd_cli.weights.originals import check_converted, fetch_original
 from neuralmd_cli.weights.registry import Entry, Registry, check_file, load_registry
 
 URL_VARIABLE = "NEURALMD_WEIGHTS_URL"
 CACHE_VARIABLE = "NEURALMD_CACHE"
 FILE_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".pkl", ".bin")
-RETRIES = 2
-TIMEOUT_S = 30
-CHUNK = 1 << 16  # bytes
-
-
-@runtime_checkable
-class Progress(Protocol):
-    """What shows how far a download is; pooch sets `total` when it is known."""
-
-    total: int  # bytes
-
-    def update(self, amount: int) -> None:
-        """Another `amount` bytes came."""
-
-    def reset(self) -> None:
-        """Count from zero again."""
-
-    def close(self) -> None:
-        """The download is complete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,17 +78,29 @@ def resolve(
     if location.path is None:
         return fetch(entry, url=url, progress=progress)
     try:
-        check_file(location.path, entry)
+        check(location.path, entry)
     except WeightsError:
-        if location.where == "bundled" or not base_url(url):
+        if location.where == "bundled" or not base_url(entry, url):
             raise
         return fetch(entry, url=url, progress=progress)
     return location.path
 
 
-def base_url(url: str | None = None) -> str | None:
-    """The download address in force, if one is set."""
-    return url or os.environ.get(URL_VARIABLE) or None
+def base_url(entry: Entry, url: str | None = None) -> str | None:
+    """The download address in force: given, set, or the registered one, if any."""
+    return url or os.environ.get(URL_VARIABLE) or entry.url or None
+
+
+def check(path: Path, entry: Entry) -> None:
+    """Compare a file on this machine with what was registered or written for it.
+
+    Raises:
+        WeightsError: it cannot be read, or is another file.
+    """
+    if entry.original:
+        check_converted(path, entry, cache_dir())
+    else:
+        check_file(path, entry)
 
 
 def fetch(
@@ -117,14 +112,11 @@ def fetch(
 ) -> Path:
     """Download an entry to the cache unless it is there already, and verify it.
 
-    The file gets its name once its SHA-256 is right; until then, and after any
-    failure, nothing of that name is left by the download.
-
     Raises:
         WeightsError: no address, no network, an error of the server, an interrupted
             or wrong download, or a cache that cannot be written.
     """
-    address, cache = base_url(url), cache_dir()
+    address, cache = base_url(entry, url), cache_dir()
     if address is None:
         raise WeightsError(
             f"{entry.name} is neither bundled nor in the cache ({cache}), "
@@ -132,70 +124,19 @@ def fetch(
             hint=f"Set {URL_VARIABLE} or --weights-url to the web folder that holds "
             f"{entry.file}, or give a checkpoint file with --weights.",
         )
-    address = address.rstrip("/") + "/"
-    pooch.get_logger().setLevel("WARNING")  # the progress bar says it better
-    try:
-        path = pooch.create(
-            path=cache,
-            base_url=address,
-            registry={entry.file: f"sha256:{entry.sha256}"},
-            retry_if_failed=retries,
-        ).fetch(
-            entry.file,
-            downloader=pooch.HTTPDownloader(
-                progressbar=progress or False, chunk_size=CHUNK, timeout=TIMEOUT_S
-            ),
-        )
-    # A requests exception is an OSError as well: the order matters.
-    except exceptions.RequestException as error:
-        raise _download_error(entry, address, error) from None
-    except ValueError as error:
-        raise WeightsError(
-            f"{entry.name}: {error}",
-            hint=f"Check that {address}{entry.file} is the file the registry means.",
-        ) from None
-    except OSError as error:
-        denied = isinstance(error, PermissionError)
-        reason = "permission denied" if denied else error.strerror
-        raise WeightsError(
-            f"The weights cache {cache} cannot be written ({reason}).",
-            hint=f"Set {CACHE_VARIABLE} to a folder you may write to.",
-        ) from None
-    return Path(path)
-
-
-def _download_error(
-    entry: Entry, address: str, error: exceptions.RequestException
-) -> WeightsError:
-    target = f"{address}{entry.file}"
-    if isinstance(error, exceptions.HTTPError) and error.response is not None:
-        status, reason = error.response.status_code, error.response.reason
-        return WeightsError(
-            f"{entry.name}: {target} answers {status} ({reason}).",
-            hint=f"Check --weights-url or {URL_VARIABLE}.",
-        )
-    if isinstance(error, exceptions.ChunkedEncodingError):
-        return WeightsError(
-            f"{entry.name}: the download of {target} broke off before its "
-            f"{entry.size} bytes were there.",
-            hint="Run the command again; nothing incomplete was kept.",
-        )
-    if isinstance(error, exceptions.Timeout):
-        return WeightsError(
-            f"{entry.name}: {target} gave no answer for {TIMEOUT_S} s.",
-            hint="Try again later.",
-        )
-    if isinstance(error, exceptions.ConnectionError):
-        return WeightsError(
-            f"{entry.name}: the connection to {target} failed "
-            f"({type(error).__name__}).",
-            hint="Check the network and the address, or give a checkpoint file "
-            "with --weights.",
-        )
-    return WeightsError(
-        f"{entry.name}: {target} cannot be fetched ({error}).",
-        hint=f"Set --weights-url or {URL_VARIABLE} to an http or https address.",
+    if entry.original:
+        with contextlib.suppress(WeightsError):
+            check(cache / entry.file, entry)
+            return cache / entry.file
+        return fetch_original(entry, address, cache, progress=progress, retries=retries)
+    what = Download(
+        name=entry.name,
+        url=address,
+        file=entry.file,
+        size=entry.size,
+        sha256=entry.sha256,
     )
+    return download(what, cache, progress=progress, retries=retries)
 
 
 def _is_path(name_or_path: str | Path) -> bool:

@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import tomllib
 from dataclasses import dataclass, fields
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import neuralmd_cli
@@ -19,12 +19,14 @@ class Entry:
 
     name: str
     file: str  # its name in the weights folder, the cache and at the download address
-    sha256: str
-    size: int  # bytes
+    size: int  # bytes, of the original if there is one, else of the file
     description: str
     card: str  # file name of the model card
+    sha256: str = ""  # of the same; only an original may be without
     default: bool = False
     bundled: bool = False  # comes with neuralmd, so it needs no download
+    url: str = ""  # download address, where one is public
+    original: str = ""  # path at the address of a file of others, to be converted
 
     def __post_init__(self) -> None:
         for x in fields(self):
@@ -33,8 +35,16 @@ class Entry:
         for name in (self.file, self.card):
             if PurePath(name).name != name:
                 raise ValueError(f"{name!r} is not a plain file name")
-        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+        wrong = len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")
+        if wrong and (self.sha256 or not self.original):
             raise ValueError("sha256 is not 64 lower-case hexadecimal digits")
+        path = PurePosixPath(self.original)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{self.original!r} is not a path below an address")
+        if self.original and self.bundled:
+            raise ValueError("the files of others are not bundled")
+        if self.original and not self.url:
+            raise ValueError(f"{self.original!r} has no url")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,21 +148,34 @@ def check_file(path: Path, entry: Entry) -> None:
     Raises:
         WeightsError: it cannot be read, has another size, or another SHA-256.
     """
+    compare(path, entry.name, size=entry.size, sha256=entry.sha256)
+
+
+def compare(
+    path: Path, name: str, *, size: int | None = None, sha256: str | None
+) -> None:
+    """Compare a file with the size and SHA-256 that the weights `name` should have.
+
+    Raises:
+        WeightsError: it cannot be read, is another file, or no SHA-256 is known.
+    """
     try:
-        size, digest = path.stat().st_size, file_sha256(path)
+        found, digest = path.stat().st_size, file_sha256(path)
     except OSError as error:
         raise WeightsError(
             f"{path}: the weights cannot be read ({error.strerror}).",
             hint="Check the permissions of the file.",
         ) from None
-    if size != entry.size:
-        problem = f"it has {size} bytes instead of {entry.size}"
-    elif digest != entry.sha256:
-        problem = f"its SHA-256 is {digest} instead of {entry.sha256}"
+    if size is not None and found != size:
+        problem = f"it has {found} bytes instead of {size}"
+    elif sha256 is None:
+        problem = "there is no record of its SHA-256"
+    elif digest != sha256:
+        problem = f"its SHA-256 is {digest} instead of {sha256}"
     else:
         return
     raise WeightsError(
-        f"{path} is not the registered {entry.name}: {problem}. It was not used.",
-        hint="Delete it and run `neuralmd weights fetch "
-        f"{entry.name}`, or install neuralmd again if it came with it.",
+        f"{path} is not the registered {name}: {problem}. It was not used.",
+        hint=f"Delete it and run `neuralmd weights fetch {name}`, or install neuralmd "
+        "again if it came with it.",
     )

@@ -1,5 +1,6 @@
 """Small checkpoints, a registry around them, and a web server that misbehaves."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import torch
 
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from neuralmd_cli.weights.registry import Entry, Registry
+from tests.published import published_state, write_published
 
 
 @pytest.fixture
@@ -138,3 +140,62 @@ def sending(content: bytes, *, claimed: int | None = None):
         handler.wfile.write(content)
 
     return answer
+
+
+def serving(files: dict[str, bytes]):
+    """Answer with the file of that path below the server's url, or 404."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        content = files.get(handler.path.removeprefix("/weights/"))
+        if content is None:
+            handler.send_error(404)
+        else:
+            sending(content)(handler)
+
+    return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """A registry of one checkpoint of others, and its files at their address."""
+
+    registry: Registry
+    files: dict[str, bytes]  # path: content
+
+    @property
+    def entry(self) -> Entry:
+        return self.registry.entries[0]
+
+
+@pytest.fixture
+def original(tmp_path, server) -> Callable[..., Original]:
+    """Put model.pth and hyperparameter.txt on the server, in the authors' layout."""
+
+    def make(
+        *, known: bool = True, seed: int = 0, flags: str | None = None
+    ) -> Original:
+        folder = f"NeuralMD_ODE/TINY_seed_{seed}"
+        model, text = write_published(
+            tmp_path / "theirs", published_state(seed=seed), flags
+        )
+        content = model.read_bytes()
+        entry = Entry(
+            name="tiny-published",
+            file="tiny-published.safetensors",
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest() if known else "",
+            description="Theirs, for tests",
+            card="tiny.md",
+            url=server.url,
+            original=f"{folder}/model.pth",
+        )
+        files = {
+            f"{folder}/model.pth": content,
+            f"{folder}/hyperparameter.txt": text.read_bytes(),
+        }
+        server.answer = serving(files)
+        return Original(
+            registry=Registry(folder=tmp_path, entries=(entry,)), files=files
+        )
+
+    return make

@@ -170,7 +170,7 @@ def test_a_silent_server_runs_into_the_time_limit(publish, server, monkeypatch):
     import threading
 
     published, done = publish(False), threading.Event()
-    monkeypatch.setattr("neuralmd_cli.weights.fetch.TIMEOUT_S", 0.1)
+    monkeypatch.setattr("neuralmd_cli.weights.download.TIMEOUT_S", 0.1)
     server.answer = lambda handler: done.wait(5)
     try:
         with pytest.raises(WeightsError, match=r"no answer for 0\.1 s"):

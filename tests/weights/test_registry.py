@@ -85,6 +85,56 @@ def test_a_wrong_entry_is_refused(tmp_path, old, new, problem):
         registry_of(tmp_path, ENTRY.replace(old, new, 1))
 
 
+ORIGINAL = """
+[[weights]]
+name = "b"
+file = "b.safetensors"
+size = 3
+description = "theirs"
+card = "b.md"
+url = "https://example.org/theirs"
+original = "folder/model.pth"
+"""
+
+
+def test_an_original_may_have_no_known_hash(tmp_path):
+    """Our own files must have one."""
+    (entry,) = registry_of(tmp_path, ORIGINAL).entries
+    assert (entry.original, entry.sha256) == ("folder/model.pth", "")
+    with pytest.raises(WeightsError, match="sha256"):
+        registry_of(tmp_path, ORIGINAL.replace("original =", "# original ="))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"folder/model.pth"', '"/model.pth"', "not a path below"),
+        ('"folder/model.pth"', '"../model.pth"', "not a path below"),
+        ("original =", "bundled = true\noriginal =", "not bundled"),
+        ("original =", 'sha256 = "abc"\noriginal =', "hexadecimal"),
+        ("url =", "# url =", "has no url"),
+    ],
+)
+def test_a_wrong_original_is_refused(tmp_path, old, new, problem):
+    """It has an address, lies below it, and is never part of an installation."""
+    assert old in ORIGINAL
+    with pytest.raises(WeightsError, match=problem):
+        registry_of(tmp_path, ORIGINAL.replace(old, new))
+
+
+def test_the_committed_originals_are_the_authors():
+    """The published ODE checkpoints: not bundled, with the known size and hash."""
+    registry = load_registry()
+    small = registry.entry("neuralmd-ode-misato100-published")
+    large = registry.entry("neuralmd-ode-misato1000-published")
+    assert (small.size, large.size) == (4_813_458, 8_955_570)
+    assert small.sha256.startswith("364404a7ce61ec11")
+    assert large.sha256 == ""
+    for entry in (small, large):
+        assert entry.url == "https://huggingface.co/chao1224/NeuralMD/resolve/main"
+        assert not entry.bundled
+
+
 def test_names_and_the_default_are_unique(tmp_path):
     """Two entries of one name, or two defaults, would be a guess."""
     with pytest.raises(WeightsError, match="twice"):

@@ -1,0 +1,143 @@
+"""One file from the web to a folder, of the right size and SHA-256 or not at all."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import pooch
+from requests import exceptions
+
+from neuralmd_cli.errors import WeightsError
+
+RETRIES = 2
+TIMEOUT_S = 30
+CHUNK = 1 << 16  # bytes
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """What shows how far a download is; pooch sets `total` when it is known."""
+
+    total: int  # bytes
+
+    def update(self, amount: int) -> None:
+        """Another `amount` bytes came."""
+
+    def reset(self) -> None:
+        """Count from zero again."""
+
+    def close(self) -> None:
+        """The download is complete."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """What to download, and what is known of it."""
+
+    name: str  # of the weights, for messages
+    url: str  # web folder
+    file: str  # path below it
+    size: int | None = None  # bytes
+    sha256: str | None = None
+    hint: str = ""  # what to do if another file comes
+
+    @property
+    def address(self) -> str:
+        """The full address."""
+        return f"{self.url.rstrip('/')}/{self.file}"
+
+
+def download(
+    what: Download,
+    folder: Path,
+    *,
+    progress: Progress | None = None,
+    retries: int = RETRIES,
+) -> Path:
+    """Download a file unless it is in the folder already, and verify it.
+
+    The file gets its name once its size and SHA-256 are right; until then, and after
+    any failure, nothing of that name is left by the download.
+
+    Raises:
+        WeightsError: no network, an error of the server, an interrupted or wrong
+            download, or a folder that cannot be written.
+    """
+    pooch.get_logger().setLevel("WARNING")  # the progress bar says it better
+    known = None if what.sha256 is None else f"sha256:{what.sha256}"
+    try:
+        path = pooch.create(
+            path=folder,
+            base_url=what.url.rstrip("/") + "/",
+            registry={what.file: known},
+            retry_if_failed=retries,
+        ).fetch(what.file, downloader=_Sized(size=what.size, progress=progress))
+    # A requests exception is an OSError as well: the order matters.
+    except exceptions.RequestException as error:
+        raise _download_error(what, error) from None
+    except ValueError as error:
+        hint = f"Check that {what.address} is the file the registry means."
+        raise WeightsError(f"{what.name}: {error}", hint=what.hint or hint) from None
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    return Path(path)
+
+
+def unwritable(folder: Path, error: OSError) -> WeightsError:
+    """The error of a cache that cannot be written."""
+    denied = isinstance(error, PermissionError)
+    reason = "permission denied" if denied else error.strerror
+    return WeightsError(
+        f"The weights cache {folder} cannot be written ({reason}).",
+        hint="Set NEURALMD_CACHE to a folder you may write to.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sized:
+    """A downloader of pooch's that refuses a file of another size."""
+
+    size: int | None
+    progress: Progress | None
+
+    def __call__(self, url: str, output_file: str, pooch_: object) -> None:
+        pooch.HTTPDownloader(
+            progressbar=self.progress or False, chunk_size=CHUNK, timeout=TIMEOUT_S
+        )(url, output_file, pooch_)
+        found = Path(output_file).stat().st_size
+        if self.size is not None and found != self.size:
+            # pooch tries again after a ValueError, as after a wrong hash.
+            raise ValueError(
+                f"{url} sent {found} bytes instead of {self.size}; they were not kept."
+            )
+
+
+def _download_error(what: Download, error: exceptions.RequestException) -> WeightsError:
+    target = what.address
+    if isinstance(error, exceptions.HTTPError) and error.response is not None:
+        status, reason = error.response.status_code, error.response.reason
+        return WeightsError(
+            f"{what.name}: {target} answers {status} ({reason}).",
+            hint="Check --weights-url or NEURALMD_WEIGHTS_URL.",
+        )
+    if isinstance(error, exceptions.ChunkedEncodingError):
+        return WeightsError(
+            f"{what.name}: the download of {target} broke off before "
+            f"{'all' if what.size is None else f'its {what.size}'} bytes were there.",
+            hint="Run the command again; nothing incomplete was kept.",
+        )
+    if isinstance(error, exceptions.Timeout):
+        return WeightsError(
+            f"{what.name}: {target} gave no answer for {TIMEOUT_S} s.",
+            hint="Try again later.",
+        )
+    if isinstance(error, exceptions.ConnectionError):
+        return WeightsError(
+            f"{what.name}: the connection to {target} failed ({type(error).__name__}).",
+            hint="Check the network and the address, or give a checkpoint file "
+            "with --weights.",
+        )
+    return WeightsError(
+        f"{what.name}: {target} cannot be fetched ({error}).",
+        hint="Set --weights-url or NEURALMD_WEIGHTS_URL to an http or https address.",
+    )
