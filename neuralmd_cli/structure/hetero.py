@@ -11,7 +11,12 @@ from neuralmd_cli.structure.bond_orders import (
     stereo_note,
     template_of,
 )
-from neuralmd_cli.structure.components import CAPS, is_plain, is_water
+from neuralmd_cli.structure.components import (
+    CAPS,
+    is_nucleotide,
+    is_plain,
+    is_water,
+)
 from neuralmd_cli.structure.coordinates import cleaned, structure_from_text
 from neuralmd_cli.structure.files import read_text
 from neuralmd_cli.structure.ligand import LigandFile, ligand_file
@@ -104,12 +109,25 @@ def find_group(file: ProteinFile, spec: str, source: str) -> HetGroup:
         reason = f"{source}: {parts[0]} is {what}, not a ligand"
     else:
         reason = f"{source} holds no group {parts[0]}"
-    found = [x.label for x in groups]
-    listing = f"it holds {_shortened(found)}" if found else "it holds no ligand at all"
+    if not groups:
+        raise InputError(
+            f"{reason}; it holds no ligand at all.",
+            hint="Give the ligand as an SDF file with --ligand.",
+        )
     raise InputError(
-        f"{reason}; {listing}.",
+        f"{reason}; it holds {_shortened(_likely_first(file, groups))}.",
         hint="Give the ligand's name as in the file, or --ligand.",
     )
+
+
+def _likely_first(file: ProteinFile, groups: Sequence[HetGroup]) -> list[str]:
+    """Labels of the groups: the largest first, nucleic acids after all others."""
+
+    def rank(group: HetGroup) -> tuple[bool, int]:
+        size = len(file.structure[0][group.chain][group.residue])
+        return is_nucleotide(group.name), -size
+
+    return [x.label for x in sorted(groups, key=rank)]
 
 
 def _is_at(file: ProteinFile, group: HetGroup, place: Sequence[str]) -> bool:

@@ -172,3 +172,13 @@ def test_donepezil_is_taken_from_its_crystal_structure(shared):
     assert file.ligand.n_atoms == 28
     with pytest.raises(InputError, match="holds 5 groups NAG"):
         ligand_from_structure(path, "NAG", None)
+
+
+def test_what_could_be_meant_is_listed_first(shared):
+    """Not the 122 nucleotides around it; and without any group, --ligand is named."""
+    root = shared / "data" / "structures" / "pdb"
+    with pytest.raises(InputError, match="holds no group XYZ; it holds A:101 GLN"):
+        ligand_from_structure(root / "5ddr.pdb", "XYZ", None)
+    with pytest.raises(InputError, match="no ligand at all") as caught:
+        ligand_from_structure(root / "4day.pdb", "XYZ", None)
+    assert "--ligand" in caught.value.hint
