@@ -1,7 +1,6 @@
 """The parts the three encoders are made of."""
 
 import math
-from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -69,19 +68,17 @@ class AxisMixer(nn.Module):
         on_cpu = components.device.type == "cpu"
         per_row = self.out.in_features * components.shape[2]
         rows = max(1, CACHED // per_row if on_cpu else len(components))
-        mixed = torch.cat([self._perceptron(x) for x in torch.split(components, rows)])
-        return mixed + components[:, 0]
+        blocks = torch.split(components, rows)
+        return torch.cat([self._perceptron(x) for x in blocks]) + components[:, 0]
 
     def _perceptron(
         self, components: Float[Tensor, "rows 3 channels"]
     ) -> Float[Tensor, "rows channels"]:
         # Matrix times components keeps the long axis of channels last; a linear layer
         # would need it first, and rows of three numbers make poor use of a processor.
-        first = cast(nn.Linear, self.layers[0])
+        weight, bias = self.layers.parameters()
         rows = len(components)
-        hidden = torch.baddbmm(
-            first.bias[:, None], first.weight.expand(rows, -1, -1), components
-        )
+        hidden = torch.baddbmm(bias[:, None], weight.expand(rows, -1, -1), components)
         return torch.baddbmm(
             self.out.bias[:, None], self.out.weight.expand(rows, -1, -1), silu(hidden)
         )[:, 0]
