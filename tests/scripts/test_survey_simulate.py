@@ -25,7 +25,7 @@ def folder(tmp_path) -> Path:
     example = ROOT / "examples" / "nik"
     shutil.copy(example / "nik.pdb", data / "complexes" / "nik" / "protein.pdb")
     shutil.copy(example / "ligand_13v.sdf", data / "complexes" / "nik" / "ligand.sdf")
-    model = toy_model().float()
+    model = toy_model(friction_per_ps=0.025, tether_per_ps2=0.025**2 / 4).float()
     metadata = CheckpointMetadata(
         name="toy", model="neuralmd-ode", config=model.config.to_dict()
     )
