@@ -28,10 +28,10 @@ INTERVAL_PS = 80.0
 
 
 def synthetic_complex(atoms: int, residues: int) -> Complex:
-    """A flat ligand of fused rings in a ball of residues, at protein density."""
+    """A flat ligand with as many neighbours as real ones, in a ball of residues."""
     generator = torch.Generator().manual_seed(0)
     row = torch.arange(atoms)
-    ligand = torch.stack([1.4 * (row // 3), 1.4 * (row % 3), 0.2 * (row % 2)], dim=1)
+    ligand = torch.stack([1.9 * (row // 3), 1.4 * (row % 3), 0.2 * (row % 2)], dim=1)
     radius = (residues * 135.0 * 3 / 4 / torch.pi) ** (1 / 3)  # 135 Å³ a residue
     direction = torch.randn(residues, 3, generator=generator)
     direction = direction / direction.norm(dim=-1, keepdim=True)

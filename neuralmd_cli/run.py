@@ -10,7 +10,6 @@ import torch
 from rdkit import Chem
 from torch import Tensor
 
-from neuralmd_cli.analysis.summary import summarise
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import FIXED_STEP, Solver
@@ -103,6 +102,9 @@ def simulate_files(
         on_snapshot=on_snapshot,
     )
     rollout = clock.lap("rollout")
+    # SciPy comes with it; the first snapshot need not wait for that.
+    from neuralmd_cli.analysis.summary import summarise
+
     checks = [
         summarise(_with_start(x, prepared.complex), prepared.complex)
         for x in trajectories
