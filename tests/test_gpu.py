@@ -1,0 +1,34 @@
+"""A GPU gives what the CPU gives. Run with `pytest -m gpu` where there is one."""
+
+import pytest
+import torch
+
+from neuralmd_cli.simulate import simulate
+from tests.toy import toy_complex, toy_model
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize("rule", ["zero", "thermal"])
+def test_a_rollout_is_the_same_on_cuda(rule):
+    """float64, five snapshots, three replicas: equal to rounding."""
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
+    options = {
+        "friction_per_ps": 0.025,
+        "tether_per_ps2": 0.025**2 / 4,
+        "thermal_speed": 0.005,
+    }
+    runs = [
+        simulate(
+            toy_complex(0),
+            toy_model(**options),
+            times=[80.0 * k for k in range(1, 6)],
+            rule=rule,
+            replicas=3,
+            device=torch.device(device),
+        )
+        for device in ("cpu", "cuda")
+    ]
+    for cpu, cuda in zip(*runs, strict=True):
+        torch.testing.assert_close(cuda.positions, cpu.positions, rtol=0, atol=1e-9)
