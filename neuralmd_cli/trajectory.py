@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -27,13 +26,6 @@ class Trajectory:
     def n_atoms(self) -> int:
         """Number of ligand heavy atoms."""
         return self.positions.shape[1]
-
-    def is_finite(self) -> bool:
-        """True if no coordinate or velocity is NaN or infinite."""
-        return bool(
-            torch.isfinite(self.positions).all()
-            and torch.isfinite(self.velocities).all()
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

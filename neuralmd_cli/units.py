@@ -5,7 +5,5 @@ Force is amu Å ps⁻², energy amu Å² ps⁻².
 
 ANGSTROM_PER_NM = 10.0
 PS_PER_NS = 1000.0
-BOLTZMANN = 0.8314462618
-"""k_B in amu Å² ps⁻² K⁻¹."""
 PS_PER_AKMA = 0.04888821
 """One AKMA time unit (the time unit of a DCD header) in ps."""

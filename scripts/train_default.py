@@ -11,7 +11,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 
@@ -127,7 +127,7 @@ def main() -> None:
     metadata = CheckpointMetadata(
         name="neuralmd-ode",
         model="neuralmd-ode",
-        config=replace(model.config).to_dict(),
+        config=model.config.to_dict(),
         training_data={x.name: file_sha256(x) for x in (file, longer)},
         training_command=f"python scripts/train_default.py --seed {options.seed}",
         training_seed=options.seed,

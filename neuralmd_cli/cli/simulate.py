@@ -243,15 +243,20 @@ def _shown(check: "Check") -> str:
 
 
 def _trust(run: "Run") -> str:
-    """One sentence on how good these weights are on proteins they never saw."""
-    skill = run.metrics.get("test_skill")
-    name = run.record.model.name
-    if skill is None:
+    """How good these weights are on proteins they never saw, and what RMSF means."""
+    name, metrics = run.record.model.name, run.metrics
+    keys = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
+    if not all(key in metrics for key in keys):
         return f"How far to trust it: the weights {name} state no test result."
+    complexes, skill, low, high = (metrics[key] for key in keys)
+    verdict = (
+        " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
+    )
+    rest = ""
+    if run.record.dynamics.friction_per_ps > 0:
+        rest = " The ligand comes to rest in this model: RMSF is no thermal motion."
     return (
-        f"How far to trust it: on {run.metrics['test_complexes']:.0f} complexes of "
-        f"proteins it never saw, {name} had skill {skill:.3f} "
-        f"({run.metrics['test_skill_low']:.3f} to "
-        f"{run.metrics['test_skill_high']:.3f}), where 0 is a ligand that never moves "
-        "and 1 the best fixed pose."
+        f"How far to trust it: on {complexes:.0f} complexes of proteins it never saw, "
+        f"{name} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a ligand "
+        f"that never moves and 1 the best fixed pose.{verdict}{rest}"
     )

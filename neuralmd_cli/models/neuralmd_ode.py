@@ -1,5 +1,6 @@
 """neuralmd-ode: BindingNet driving a second-order ODE (paper, section 4.3)."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.bindingnet.protein import EncodedProtein
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.ode import (
+    SOLVERS,
     ForceField,
     NewtonianODE,
     Solver,
@@ -50,6 +52,19 @@ class NeuralODEConfig:
     velocity_refinement: float = 0.0  # the paper's alpha; 0: no network
     thermal_speed: float = 0.0  # Å/ps; 0: not known for this checkpoint
     trained_elements: tuple[int, ...] = ()  # Z of every ligand element seen
+
+    def __post_init__(self) -> None:
+        known = {
+            "solver": SOLVERS,
+            "velocity_rule": VELOCITY_RULES,
+            "time_convention": ("consistent", "published"),
+        }
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name} is {getattr(self, name)!r}")
+        for name in ("ps_per_time_unit", "step_ps", "reach"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict that `from_dict` reads back."""

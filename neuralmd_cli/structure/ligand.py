@@ -99,15 +99,6 @@ def with_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
         return Chem.AddHs(molecule, addCoords=True)
 
 
-def hydrogen_carriers(molecule: Chem.Mol) -> dict[int, int]:
-    """For the index of each hydrogen, the index of the heavy atom it sits on."""
-    return {
-        atom.GetIdx(): atom.GetNeighbors()[0].GetIdx()
-        for atom in molecule.GetAtoms()
-        if atom.GetAtomicNum() == 1 and atom.GetDegree() > 0
-    }
-
-
 def _check_kind(path: Path, text: str) -> None:
     """Refuse other file types by name, with the way to go from each."""
     if is_mol_file(path, text):

@@ -61,6 +61,7 @@ def test_a_person_is_told_what_happened_and_how_far_to_trust_it(tmp_path, weight
         "closest contact",
         "snapshots/s on cpu",
         "toy had skill 0.250 (0.125 to 0.375)",
+        "RMSF is no thermal motion",
         "traj.dcd",
     ):
         assert part in result.stdout, part
@@ -81,6 +82,13 @@ def test_a_person_is_told_what_happened_and_how_far_to_trust_it(tmp_path, weight
 def test_numbers_are_rounded_but_never_to_all_or_none(value, unit, shown):
     """99.999 % of bonds intact is not 100 %."""
     assert _shown(Check(name="x", value=value, unit=unit, meaning="")) == shown
+
+
+def test_weights_no_better_than_a_frozen_ligand_are_called_that(tmp_path):
+    """The bundled weights, whose interval holds zero."""
+    ligand = EXAMPLE / "ligand_13v.sdf"
+    result = run("--ligand", ligand, "-o", tmp_path / "traj.dcd", "--ns", 0.4)
+    assert "a frozen ligand does as well: do not rely on this" in result.stdout
 
 
 def test_json_on_stdout_is_the_record(tmp_path, weights):

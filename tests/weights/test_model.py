@@ -48,10 +48,21 @@ def test_other_kinds_of_model_are_refused(tmp_path):
         load_model(path)
 
 
-def test_a_config_that_says_something_else_is_refused(tmp_path):
-    """Unknown names in the config are not ignored."""
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"surprise": 1},
+        {"solver": "leapfrog"},
+        {"velocity_rule": "fast"},
+        {"time_convention": "stellar"},
+        {"step_ps": 0.0},
+        {"binding_net": {"variant": "other"}},
+    ],
+)
+def test_a_config_that_says_something_else_is_refused(tmp_path, change):
+    """Unknown names and values in the config are not ignored."""
     path = tmp_path / "toy.safetensors"
-    config = toy_model().config.to_dict() | {"surprise": 1}
+    config = toy_model().config.to_dict() | change
     saved(path, config=config)
     with pytest.raises(WeightsError, match="config inside does not describe"):
         load_model(path)
