@@ -23,6 +23,7 @@ class StartScore:
     frozen: float
     mean_pose: float  # the reference's own mean: the best a fixed pose can do
     bonds_kept: float  # share of bonds within 25 % of their length at the start
+    bond_change: float  # largest change of any bond's length, Å
 
     @property
     def skill(self) -> float:
@@ -73,9 +74,7 @@ def score_starts(
                 model=l1_error(ours, target),
                 frozen=l1_error(recording.positions[start].expand_as(target), target),
                 mean_pose=l1_error(target.mean(dim=0).expand_as(target), target),
-                bonds_kept=_bonds_kept(
-                    ours, recording.positions[start], recording.bonds
-                ),
+                **_bond_scores(ours, recording.positions[start], recording.bonds),
             )
         )
     return scores
@@ -88,6 +87,8 @@ def l1_error(
     return float((predicted - target).abs().sum(dim=-1).mean())
 
 
-def _bonds_kept(positions: Tensor, start: Tensor, bonds: Tensor) -> float:
-    ratio = distances(positions, bonds) / distances(start, bonds)
-    return float(((ratio - 1).abs() < 0.25).float().mean())
+def _bond_scores(positions: Tensor, start: Tensor, bonds: Tensor) -> dict[str, float]:
+    before = distances(start, bonds)
+    change = (distances(positions, bonds) - before).abs()
+    kept = (change / before < 0.25).float().mean()
+    return {"bonds_kept": float(kept), "bond_change": float(change.max())}
