@@ -60,6 +60,9 @@ class _Window:
     rigid_pairs: Int[Tensor, "pairs 2"]
 
 
+LossFunction = Callable[[NeuralODE, _Window, TrainingConfig, torch.Generator], Tensor]
+
+
 def fit(
     model: NeuralODE,
     training: Sequence[Recording],
@@ -121,7 +124,7 @@ def _batches(
 def _step(
     model: NeuralODE,
     optimiser: torch.optim.Optimizer,
-    loss_of: "LossFunction",
+    loss_of: LossFunction,
     chosen: Sequence[Recording],
     config: TrainingConfig,
     generator: torch.Generator,
@@ -255,9 +258,6 @@ def _rollout_loss(
     states = list(model.rollout(batch, velocities, window.times))
     positions = torch.stack([x for _, x in states])
     return _pose_loss(positions, window.targets, window, config)
-
-
-LossFunction = Callable[[NeuralODE, _Window, TrainingConfig, torch.Generator], Tensor]
 
 
 def _pose_loss(
