@@ -22,7 +22,8 @@ from torch import Tensor
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.complex import Batch, Complex, Ligand, Protein, collate
 from neuralmd_cli.dynamics.ode import State, integrate
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 INTERVAL_PS = 80.0
 
@@ -62,7 +63,7 @@ def synthetic_complex(atoms: int, residues: int) -> Complex:
 def cached_rollout(model: NeuralODE, batch: Batch, snapshots: int) -> None:
     """As `neuralmd simulate` does it."""
     times = [INTERVAL_PS * k for k in range(1, snapshots + 1)]
-    for _ in model.rollout(batch, torch.zeros_like(batch.positions), times):
+    for _ in model.solve(batch, torch.zeros_like(batch.positions), times):
         pass
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from neuralmd_cli.complex import collate
 from neuralmd_cli.graph import distances
 from neuralmd_cli.misato import Recording
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.models.system import Settings, Start, System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,49 +32,51 @@ class StartScore:
 
 
 def score_starts(
-    model: NeuralODE,
+    system: System,
     recording: Recording,
     starts: Sequence[int],
     *,
-    rule: VelocityRule = "zero",
+    settings: Settings | None = None,
     seed: int = 0,
 ) -> list[StartScore]:
     """Roll out from several snapshots of one recording to its end and score each.
 
-    The model sees ligand and protein of the starting snapshot and nothing else. All
+    The system sees ligand and protein of the starting snapshot and nothing else. All
     later snapshots are scored, in the recording's coordinates (superposed on the
     protein in our own data).
 
     Args:
-        model: in eval mode.
+        system: in eval mode.
         recording: the reference.
         starts: snapshots to start from.
-        rule: initial velocities.
-        seed: of the thermal rule.
+        settings: of the rollouts.
+        seed: of what is drawn.
     """
     at_start = [recording.complex_at(s) for s in starts]
     moved, centres = zip(*(x.centred() for x in at_start), strict=True)
-    batch = collate(moved)
-    generators = [torch.Generator().manual_seed(seed + s) for s in starts]
+    start = Start(
+        batch=collate(moved),
+        generators=[torch.Generator().manual_seed(seed + s) for s in starts],
+    )
     span = recording.n_frames - 1 - min(starts)
     times = [k * recording.spacing_ps for k in range(1, span + 1)]
     with torch.no_grad():
-        velocities = model.initial_velocities(batch, rule, generators)
-        states = list(model.rollout(batch, velocities, times))
+        settled = system.settled(settings or Settings())
+        states = list(system.rollout(start, times, settled))
     predicted = torch.stack([x for _, x in states])
     predicted = predicted.reshape(span, len(starts), -1, 3)
     scores = []
-    for index, start in enumerate(starts):
-        target = recording.positions[start + 1 :]
+    for index, first in enumerate(starts):
+        target = recording.positions[first + 1 :]
         ours = predicted[: len(target), index] + centres[index]
         scores.append(
             StartScore(
                 name=recording.name,
-                start=start,
+                start=first,
                 model=l1_error(ours, target),
-                frozen=l1_error(recording.positions[start].expand_as(target), target),
+                frozen=l1_error(recording.positions[first].expand_as(target), target),
                 mean_pose=l1_error(target.mean(dim=0).expand_as(target), target),
-                **_bond_scores(ours, recording.positions[start], recording.bonds),
+                **_bond_scores(ours, recording.positions[first], recording.bonds),
             )
         )
     return scores

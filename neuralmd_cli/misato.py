@@ -37,6 +37,7 @@ class Recording:
     segments: Int[Tensor, " residues"]
     obstacle_positions: Float[Tensor, "frames obstacles 3"]  # Å
     obstacle_numbers: Int[Tensor, " obstacles"]
+    interaction_energies: Float[Tensor, " frames"] | None = None  # kcal/mol, MM/GBSA
 
     @property
     def n_frames(self) -> int:
@@ -114,6 +115,7 @@ def read_recording(path: Path, name: str) -> Recording:
                 hint="Only files with trajectories can be used; see the layout in "
                 "docs/data.md.",
             ) from missing
+        energies = _energies(group, len(coordinates))
         spacing = float(group.attrs.get("spacing_ps", MISATO_SPACING_PS))
     where = f"{path.name}: complex {name}"
     if coordinates.ndim != 3 or coordinates.shape[1:] != (len(numbers), 3):
@@ -148,7 +150,16 @@ def read_recording(path: Path, name: str) -> Recording:
         segments=_segments(coordinates[0, backbone]),
         obstacle_positions=torch.from_numpy(coordinates[:, obstacles]),
         obstacle_numbers=torch.from_numpy(numbers[obstacles]),
+        interaction_energies=energies,
     )
+
+
+def _energies(group: h5py.Group, frames: int) -> Float[Tensor, " frames"] | None:
+    """Interaction energies of the snapshots; None where the file has none."""
+    if "frames_interaction_energy" not in group:
+        return None
+    values = np.asarray(group["frames_interaction_energy"], dtype=np.float32)
+    return torch.from_numpy(values) if values.shape == (frames,) else None
 
 
 def _open(path: Path) -> h5py.File:

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.device import resolve_device
-from neuralmd_cli.dynamics.ode import FIXED_STEP, Solver
+from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.hydrogens import carry_hydrogens
-from neuralmd_cli.models.neuralmd_ode import VelocityRule
+from neuralmd_cli.models.registry import SYSTEMS
+from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
-from neuralmd_cli.run_record import DynamicsUsed, ModelUsed, RunRecord, hashed
+from neuralmd_cli.run_record import ModelUsed, RunRecord, hashed
 from neuralmd_cli.simulate import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
@@ -43,6 +44,7 @@ class Run:
     checks: list[list[Check]]
     record: RunRecord
     metrics: Mapping[str, float]  # of the weights, on targets they never saw
+    caveat: str  # what must not be read from the result
 
 
 def simulate_files(
@@ -55,11 +57,13 @@ def simulate_files(
     ligand_index: int | None = None,
     ligand_id: str | None = None,
     smiles: str | None = None,
+    model: str | None = None,
     v0: VelocityRule | None = None,
     replicas: int = 1,
     seed: int = 0,
     solver: Solver | None = None,
     step_ps: float | None = None,
+    temperature_k: float | None = None,
     device: str = "auto",
     weights: str | None = None,
     weights_url: str | None = None,
@@ -85,19 +89,20 @@ def simulate_files(
         protein, ligand, ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
     )
     clock.lap("read")
-    loaded = load_model(resolve(weights, url=weights_url, progress=download_progress))
-    rule = _rule(loaded, v0)
-    warnings = [*prepared.warnings, *_warnings(loaded, prepared, rule, replicas)]
+    system, loaded = _system(model, weights, weights_url, download_progress)
+    settings = system.settled(
+        Settings(v0=v0, solver=solver, step_ps=step_ps, temperature_k=temperature_k)
+    )
+    warnings = [*prepared.warnings, *_warnings(system, settings, prepared, replicas)]
     clock.lap("load")
     trajectories = simulate(
         prepared.complex,
-        loaded.model,
+        system,
         times=times,
-        rule=rule,
+        settings=settings,
         seed=seed,
         replicas=replicas,
-        solver=solver,
-        step_ps=step_ps,
+        molecule=prepared.molecule,
         device=where,
         on_snapshot=on_snapshot,
     )
@@ -115,35 +120,20 @@ def simulate_files(
     files = _Files(prepared=prepared, with_protein=with_protein, hydrogens=hydrogens)
     snapshots = len(times) * replicas
     inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
-    config = loaded.model.config
-    used = solver or config.solver
     record = RunRecord(
         neuralmd_version=VERSION,
         command=list(command),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         inputs={k: hashed(v) for k, v in inputs.items()},
-        model=ModelUsed(
-            name=loaded.name,
-            sha256=loaded.sha256,
-            variant=config.binding_net.variant,
-            time_convention=config.time_convention,
-        ),
-        dynamics=DynamicsUsed(
-            system=loaded.system,
-            solver=used,
-            step_ps=(step_ps or config.step_ps) if used in FIXED_STEP else None,
-            friction_per_ps=config.friction_per_ps,
-            tether_per_ps2=config.tether_per_ps2,
-            reach_angstrom=config.reach,
-            v0=rule,
-        ),
+        model=None if loaded is None else _model_used(loaded),
+        dynamics={"system": system.name} | settings.chosen() | system.constants(),
         ns=ns,
         interval_ps=interval_ps,
         snapshots=len(times),
         replicas=replicas,
         seed=seed,
         device=_device_name(where),
-        precision=str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
+        precision=str(system.dtype).removeprefix("torch."),
         system={
             "ligand_heavy_atoms": prepared.complex.ligand.n_atoms,
             "residues": prepared.complex.protein.n_residues,
@@ -165,7 +155,11 @@ def simulate_files(
         written = replace(record, timings_s=clock.laps)
         (folder / names[-1]).write_text(written.to_json())
     return Run(
-        trajectories=trajectories, checks=checks, record=written, metrics=loaded.metrics
+        trajectories=trajectories,
+        checks=checks,
+        record=written,
+        metrics=loaded.metrics if loaded else {},
+        caveat=system.caveat(settings),
     )
 
 
@@ -227,41 +221,59 @@ class _Clock:
         return spent
 
 
-def _rule(loaded: LoadedModel, asked: VelocityRule | None) -> VelocityRule:
-    """The rule asked for, or the checkpoint's; refused if the model has no such."""
-    config = loaded.model.config
-    rule = asked or config.velocity_rule
-    if rule == "thermal" and not config.thermal_speed:
+def _system(
+    model: str | None, weights: str | None, url: str | None, progress: Progress | None
+) -> tuple[System, LoadedModel | None]:
+    """The system meant, and the weights in it if it has any."""
+    if model is not None and model not in SYSTEMS:
         raise InputError(
-            f"--v0 thermal: the weights {loaded.name} state no thermal speed.",
-            hint="Use --v0 zero.",
+            f"--model {model}: there is no such model.",
+            hint=f"Known are {', '.join(SYSTEMS)}.",
         )
-    if rule == "learned" and not loaded.model.can_learn_velocity:
+    kind = None if model is None else SYSTEMS[model]
+    if kind is not None and not issubclass(kind, TrainableSystem):
+        if weights is not None:
+            raise InputError(
+                f"--weights: the model {model} has none.", hint="Leave --weights out."
+            )
+        return kind.from_config({}).eval(), None
+    loaded = load_model(resolve(weights, url=url, progress=progress))
+    if kind is not None and loaded.system.name != kind.name:
         raise InputError(
-            f"--v0 learned: the weights {loaded.name} have no network that gives "
-            "velocities from a single structure.",
-            hint="Use --v0 zero" + (" or thermal." if config.thermal_speed else "."),
+            f"--model {model}: the weights {loaded.name} are of {loaded.system.name}.",
+            hint=f"Give --weights of {model}, or --model {loaded.system.name}.",
         )
-    return rule
+    return loaded.system, loaded
+
+
+def _model_used(loaded: LoadedModel) -> ModelUsed:
+    return ModelUsed(
+        name=loaded.name,
+        sha256=loaded.sha256,
+        variant=loaded.system.config.binding_net.variant,
+    )
 
 
 def _warnings(
-    loaded: LoadedModel, prepared: PreparedComplex, rule: VelocityRule, replicas: int
+    system: System, settings: Settings, prepared: PreparedComplex, replicas: int
 ) -> list[str]:
     """What may make the result useless, known before the run."""
-    warnings = []
-    if replicas > 1 and rule != "thermal":
+    warnings = system.remarks(settings, 1)
+    if replicas > 1 and not system.is_random(settings):
+        rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
         warnings.append(
-            f"All {replicas} replicas are the same: with --v0 {rule} nothing is drawn. "
-            "Use --v0 thermal."
+            f"All {replicas} replicas are the same: {system.name}{rule} draws nothing."
+            + (" Use --v0 thermal." if "v0" in system.adjustable else "")
         )
-    known = set(loaded.model.config.trained_elements)
+    if not isinstance(system, TrainableSystem):
+        return warnings
+    known = set(system.config.trained_elements)
     strange = sorted(set(prepared.complex.ligand.atomic_numbers.tolist()) - known)
     if known and strange:
         symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
         warnings.append(
-            f"The ligand has {', '.join(symbols)}, which the weights {loaded.name} "
-            "never saw: its atoms' motion is a guess."
+            f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
+            "atoms' motion is a guess."
         )
     return warnings
 

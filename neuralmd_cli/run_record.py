@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,20 +27,6 @@ class ModelUsed:
     name: str
     sha256: str
     variant: str
-    time_convention: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class DynamicsUsed:
-    """How the equation was solved."""
-
-    system: str
-    solver: str
-    step_ps: float | None  # None: the solver chose its steps
-    friction_per_ps: float
-    tether_per_ps2: float
-    reach_angstrom: float
-    v0: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +37,8 @@ class RunRecord:
     command: list[str]
     finished: str  # ISO 8601, UTC
     inputs: dict[str, InputFile]
-    model: ModelUsed
-    dynamics: DynamicsUsed
+    model: ModelUsed | None  # None: a system without weights
+    dynamics: dict[str, Any]  # the system, its settings, its constants
     ns: float
     interval_ps: float
     snapshots: int

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
+from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
-from neuralmd_cli.dynamics.ode import Solver, State
+from neuralmd_cli.dynamics.ode import State
 from neuralmd_cli.errors import InputError, SimulationError
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.trajectory import Trajectory
 from neuralmd_cli.units import PS_PER_NS
 
@@ -58,31 +59,29 @@ def replica_seeds(seed: int, replicas: int) -> list[int]:
 
 def simulate(
     complex_: Complex,
-    model: NeuralODE,
+    system: System,
     *,
     times: Sequence[float],
-    rule: VelocityRule,
+    settings: Settings | None = None,
     seed: int = 0,
     replicas: int = 1,
-    solver: Solver | None = None,
-    step_ps: float | None = None,
+    molecule: Chem.Mol | None = None,
     device: torch.device,
     on_snapshot: Callable[[int], None] = lambda done: None,
 ) -> list[Trajectory]:
     """Predict how the ligand moves; the protein stays where it is.
 
-    Replicas run as one batch and differ by their draw of initial velocities. The
-    model works around the centre of this one structure; results are in the
-    coordinates of the files.
+    Replicas run as one batch and differ by what is drawn. The system works around the
+    centre of this one structure; results are in the coordinates of the files.
 
     Args:
         complex_: ligand and protein at the start.
-        model: in eval mode.
+        system: in eval mode.
         times: of the snapshots, ps.
-        rule: initial velocities.
+        settings: what the user chose.
         seed: of every random draw.
         replicas: how many runs.
-        solver, step_ps: None for the checkpoint's own.
+        molecule: the ligand with its bond orders, for the systems that ask.
         device: where to compute.
         on_snapshot: told how many snapshots are done.
 
@@ -91,18 +90,21 @@ def simulate(
 
     Raises:
         SimulationError: an atom flew off, or its position stopped being a number.
+        InputError: a setting that the system does not have.
     """
-    model = model.to(device)
-    dtype = next(model.parameters()).dtype
+    settled = system.settled(settings or Settings())
+    system = system.to(device)
     moved, centre = complex_.centred()
-    batch = collate([moved.to(device, dtype)] * replicas)
-    generators = [
-        torch.Generator().manual_seed(s) for s in replica_seeds(seed, replicas)
-    ]
-    with torch.inference_mode():
-        velocities = model.initial_velocities(batch, rule, generators)
-        states = model.rollout(batch, velocities, times, solver=solver, step_ps=step_ps)
-        frames = list(_watched(states, batch.positions, times, on_snapshot))
+    start = Start(
+        batch=collate([moved.to(device, system.dtype)] * replicas),
+        generators=[
+            torch.Generator().manual_seed(s) for s in replica_seeds(seed, replicas)
+        ],
+        molecules=None if molecule is None else [molecule] * replicas,
+    )
+    with torch.no_grad():
+        states = system.rollout(start, times, settled)
+        frames = list(_watched(states, start.batch.positions, times, on_snapshot))
     shape = (len(times), replicas, complex_.ligand.n_atoms, 3)
     v = torch.stack([x for x, _ in frames]).reshape(shape)
     x = torch.stack([x for _, x in frames]).reshape(shape) + centre

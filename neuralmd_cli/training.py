@@ -4,18 +4,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from statistics import fmean
+from statistics import fmean, mode
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from neuralmd_cli.benchmark import score_starts
-from neuralmd_cli.complex import Batch, Complex, collate
+from neuralmd_cli.complex import Complex, collate
 from neuralmd_cli.errors import TrainingError
-from neuralmd_cli.graph import distances, rigid_pairs
+from neuralmd_cli.graph import rigid_pairs
 from neuralmd_cli.misato import Recording
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, VelocityRule
+from neuralmd_cli.models.system import (
+    HasPull,
+    Objective,
+    Start,
+    Statistics,
+    TrainableSystem,
+    VelocityRule,
+    Window,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +47,13 @@ class TrainingConfig:
     validation_starts: tuple[int, ...] = (0, 10, 20, 30, 40)
     seed: int = 42
 
+    @property
+    def objective(self) -> Objective:
+        """The part of it that a system's loss reads."""
+        return Objective(
+            geometry_weight=self.geometry_weight, velocity_rules=self.velocity_rules
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
@@ -50,21 +65,34 @@ class EpochResult:
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Window:
-    """Where a rollout starts and what it should pass through."""
+def statistics(recordings: Sequence[Recording]) -> Statistics:
+    """What the training part says about motion as a whole.
 
-    batch: Batch
-    targets: Float[Tensor, "times atoms 3"]  # Å, centred like the batch
-    times: tuple[float, ...]  # ps
-    rigid_pairs: Int[Tensor, "pairs 2"]
-
-
-LossFunction = Callable[[NeuralODE, _Window, TrainingConfig, torch.Generator], Tensor]
+    Every recording counts alike, whatever its size or length.
+    """
+    about_mean, steps = [], []
+    for recording in recordings:
+        x = recording.positions
+        about_mean.append((x - x.mean(dim=0)).square().mean())
+        steps.append(x.diff(dim=0).square().mean())
+    energies = [
+        r.interaction_energies for r in recordings if r.interaction_energies is not None
+    ]
+    every = torch.cat(energies) if energies else None
+    return Statistics(
+        elements=tuple(
+            sorted({z for r in recordings for z in r.atomic_numbers.tolist()})
+        ),
+        fluctuation=float(torch.stack(about_mean).mean().sqrt()),
+        displacement=float(torch.stack(steps).mean().sqrt()),
+        spacing_ps=mode(r.spacing_ps for r in recordings),
+        energy_mean=None if every is None else float(every.mean()),
+        energy_deviation=None if every is None else float(every.std()),
+    )
 
 
 def fit(
-    model: NeuralODE,
+    model: TrainableSystem,
     training: Sequence[Recording],
     validation: Sequence[Recording],
     config: TrainingConfig,
@@ -99,9 +127,9 @@ def fit(
     on_epoch(best)
     for epoch in range(1, epochs + 1):
         losses = []
-        loss_of = _pull_loss if epoch <= config.pull_epochs else _rollout_loss
+        pull = epoch <= config.pull_epochs
         for chosen in _batches(training, config, generator):
-            loss = _step(model, optimiser, loss_of, chosen, config, generator)
+            loss = _step(model, optimiser, pull, chosen, config, generator)
             schedule.step()
             _average_into(averaged, model, config.averaging)
             losses.append(loss)
@@ -122,9 +150,9 @@ def _batches(
 
 
 def _step(
-    model: NeuralODE,
+    model: TrainableSystem,
     optimiser: torch.optim.Optimizer,
-    loss_of: LossFunction,
+    pull: bool,
     chosen: Sequence[Recording],
     config: TrainingConfig,
     generator: torch.Generator,
@@ -135,7 +163,10 @@ def _step(
         TrainingError: the loss is not a number.
     """
     window = _window(model, chosen, config, generator)
-    loss = loss_of(model, window, config, generator)
+    if pull and isinstance(model, HasPull):
+        loss = model.pull_loss(window, config.objective, config.pull_gain)
+    else:
+        loss = model.loss(window, config.objective, generator)
     if not torch.isfinite(loss):
         names = ", ".join(r.name for r in chosen)
         raise TrainingError(
@@ -149,19 +180,21 @@ def _step(
     return float(loss.detach())
 
 
-def _average_into(averaged: NeuralODE, model: NeuralODE, share: float) -> None:
+def _average_into(
+    averaged: TrainableSystem, model: TrainableSystem, share: float
+) -> None:
     """Move an exponential average of the weights towards the current ones."""
     with torch.no_grad():
         for old, new in zip(averaged.parameters(), model.parameters(), strict=True):
             old.lerp_(new, 1.0 - share)
 
 
-def _copy(model: NeuralODE) -> dict[str, Tensor]:
+def _copy(model: TrainableSystem) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
 def _result(
-    model: NeuralODE,
+    model: TrainableSystem,
     validation: Sequence[Recording],
     config: TrainingConfig,
     epoch: int,
@@ -184,18 +217,21 @@ def _result(
 
 
 def _window(
-    model: NeuralODE,
+    model: TrainableSystem,
     recordings: Sequence[Recording],
     config: TrainingConfig,
     generator: torch.Generator,
-) -> _Window:
+) -> Window:
     step = model.config.step_ps
     times = tuple(step * k for k in range(1, config.steps + 1))
-    starts, targets = [], []
+    starts, targets, displacements, energies = [], [], [], []
+    earliest = int("displacement" in config.velocity_rules)
     for recording in recordings:
         half = config.target_window_ps / 2 / recording.spacing_ps
         last = recording.n_frames - 1 - int(times[-1] / recording.spacing_ps)
-        start = int(torch.randint(max(last, 0) + 1, (), generator=generator))
+        start = earliest + int(
+            torch.randint(max(last - earliest, 0) + 1, (), generator=generator)
+        )
         moved, centre = recording.complex_at(start).centred()
         starts.append(_perturbed(moved, config.start_noise, generator))
         targets.append(
@@ -203,12 +239,24 @@ def _window(
                 [_mean_around(recording, start, t, half) - centre for t in times]
             )
         )
+        if earliest:
+            displacements.append(recording.positions[start - earliest : start + 1])
+        if recording.interaction_energies is not None:
+            energies.append(recording.interaction_energies[start])
     batch = collate(starts)
-    return _Window(
-        batch=batch,
+    return Window(
+        start=Start(
+            batch=batch,
+            generators=[generator] * batch.n_complexes,
+            displacement=torch.cat([x.diff(dim=0)[0] for x in displacements])
+            if displacements
+            else None,
+            spacing_ps=recordings[0].spacing_ps,
+        ),
         targets=torch.cat(targets, dim=1),
         times=times,
         rigid_pairs=rigid_pairs(batch.bonds, len(batch.positions)),
+        energies=torch.stack(energies) if len(energies) == len(starts) else None,
     )
 
 
@@ -226,50 +274,3 @@ def _mean_around(
     middle = start + time_ps / recording.spacing_ps
     first, last = round(middle - half), round(middle + half)
     return recording.positions[max(first, start + 1) : last + 1].mean(dim=0)
-
-
-def _pull_loss(
-    model: NeuralODE,
-    window: _Window,
-    config: TrainingConfig,
-    generator: torch.Generator,
-) -> Tensor:
-    """One evaluation instead of a rollout: where the force at the start points.
-
-    A tethered ligand settles where the remaining force balances the tether, short of
-    the target; hence the gain.
-    """
-    batch = window.batch
-    positions = batch.positions + model.pull(batch) / config.pull_gain
-    return _pose_loss(positions[None], window.targets[-1:], window, config)
-
-
-def _rollout_loss(
-    model: NeuralODE,
-    window: _Window,
-    config: TrainingConfig,
-    generator: torch.Generator,
-) -> Tensor:
-    """The error along a rollout (eq. 13, squared)."""
-    batch = window.batch
-    drawn = int(torch.randint(len(config.velocity_rules), (), generator=generator))
-    rule = config.velocity_rules[drawn]
-    velocities = model.initial_velocities(batch, rule, [generator] * batch.n_complexes)
-    states = list(model.rollout(batch, velocities, window.times))
-    positions = torch.stack([x for _, x in states])
-    return _pose_loss(positions, window.targets, window, config)
-
-
-def _pose_loss(
-    positions: Float[Tensor, "times atoms 3"],
-    targets: Float[Tensor, "times atoms 3"],
-    window: _Window,
-    config: TrainingConfig,
-) -> Tensor:
-    """Squared error to the target plus squared change of bonds and 1-3 distances."""
-    start = window.batch.positions
-    error = (positions - targets).square().sum(dim=-1).mean()
-    now = distances(positions, window.rigid_pairs)
-    strain = (now - distances(start, window.rigid_pairs)).square().mean()
-    total: Tensor = error + config.geometry_weight * strain
-    return total

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--weights", help="name or path; default: the default weights")
     options = parser.parse_args()
     names = tomllib.loads(SPLIT.read_text())[options.part]
-    model = load_model(resolve(options.weights)).model
+    model = load_model(resolve(options.weights)).system
     print("| complex | model | frozen | mean pose | skill | bond change |")
     print("|---|---|---|---|---|---|")
     for path in sorted(options.data.glob("*.hdf5"), reverse=True):

@@ -21,33 +21,12 @@ import torch
 from neuralmd_cli.benchmark import StartScore, score_starts
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.misato import Recording, read_recording, recording_names
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
-from neuralmd_cli.training import TrainingConfig, fit
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.training import TrainingConfig, fit, statistics
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from neuralmd_cli.weights.registry import file_sha256
 
-FRICTION = 1 / 40.0  # per ps
-TETHER = FRICTION**2 / 4  # critical damping
-CARBON = 12.0
 TEST_STARTS = (0, 10, 20, 30, 40)
-
-
-def model_config(training: Sequence[Recording]) -> NeuralODEConfig:
-    """The network and its dynamics, with the constants measured on the training part.
-
-    One unit of network output holds a carbon atom 1 Å from its start.
-    """
-    squares = [
-        (r.positions - r.positions.mean(dim=0)).square().mean() for r in training
-    ]
-    elements = sorted({z for r in training for z in r.atomic_numbers.tolist()})
-    return NeuralODEConfig(
-        binding_net=BindingNetConfig(force_scale=CARBON * TETHER),
-        friction_per_ps=FRICTION,
-        tether_per_ps2=TETHER,
-        thermal_speed=round(float(torch.stack(squares).mean().sqrt()) * TETHER**0.5, 5),
-        trained_elements=tuple(elements),
-    )
 
 
 def bootstrap(values: Sequence[float], draws: int = 10_000) -> tuple[float, float]:
@@ -84,7 +63,7 @@ def main() -> None:
     ]
 
     torch.manual_seed(options.seed)
-    model = NeuralODE(model_config(parts["train"]))
+    model = NeuralODE.for_data(statistics(parts["train"]), BindingNetConfig(), {})
     recipe = TrainingConfig(seed=options.seed)
     started = time.monotonic()
     weights, best = fit(

@@ -9,7 +9,8 @@ import torch
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.published import rename_published
 from neuralmd_cli.complex import Batch, Complex, Ligand, Protein, collate
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-5}
 SUFFIX = {torch.float64: "f64", torch.float32: "f32"}

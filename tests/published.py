@@ -7,7 +7,8 @@ import torch
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.published import published_name
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 FLAGS = (
     "--dataset=MISATO_100 --seed=42 --no_NeuralMD_Binding_start_with_first_frame "

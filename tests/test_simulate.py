@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from neuralmd_cli.errors import InputError, SimulationError
+from neuralmd_cli.models.system import Settings
 from neuralmd_cli.simulate import replica_seeds, simulate, snapshot_times
 from tests.toy import random_motion, toy_complex, toy_model
 
@@ -21,7 +22,7 @@ def run(model, complex_, *, rule="zero", replicas=1, seed=0, count=5, **options)
         complex_,
         model,
         times=[80.0 * k for k in range(1, count + 1)],
-        rule=rule,
+        settings=Settings(v0=rule),
         replicas=replicas,
         seed=seed,
         device=CPU,
@@ -67,7 +68,7 @@ def test_the_snapshot_interval_does_not_change_the_path():
         pocket,
         model,
         times=[40.0 * k for k in range(1, 11)],
-        rule="zero",
+        settings=Settings(v0="zero"),
         device=CPU,
     )
     torch.testing.assert_close(fine.positions[1::2], coarse.positions)

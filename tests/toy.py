@@ -4,7 +4,8 @@ import torch
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.complex import Complex, Ligand, Protein
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 
 def random_motion(seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -244,17 +244,20 @@ def _shown(check: "Check") -> str:
 
 def _trust(run: "Run") -> str:
     """How good these weights are on proteins they never saw, and what RMSF means."""
+    rest = f" {run.caveat}" if run.caveat else ""
+    if run.record.model is None:
+        return (
+            "How far to trust it: a trivial predictor, to judge others by; see "
+            f"docs/models.{rest}"
+        )
     name, metrics = run.record.model.name, run.metrics
     keys = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
     if not all(key in metrics for key in keys):
-        return f"How far to trust it: the weights {name} state no test result."
+        return f"How far to trust it: the weights {name} state no test result.{rest}"
     complexes, skill, low, high = (metrics[key] for key in keys)
     verdict = (
         " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
     )
-    rest = ""
-    if run.record.dynamics.friction_per_ps > 0:
-        rest = " The ligand comes to rest in this model: RMSF is no thermal motion."
     return (
         f"How far to trust it: on {complexes:.0f} complexes of proteins it never saw, "
         f"{name} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a ligand "

@@ -1,23 +1,21 @@
-"""A checkpoint file to a model that runs."""
+"""From a checkpoint file to a system that runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from neuralmd_cli.errors import WeightsError
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.registry import SYSTEMS
+from neuralmd_cli.models.system import System, TrainableSystem
 from neuralmd_cli.weights.checkpoint import Checkpoint, load_checkpoint
-
-SYSTEM = "neuralmd-ode"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model in eval mode and where it came from."""
+    """A system in eval mode, and the weights it came from."""
 
-    model: NeuralODE
-    name: str
-    system: str
+    system: TrainableSystem
+    name: str  # of the weights
     sha256: str
     metrics: Mapping[str, float]
 
@@ -31,33 +29,35 @@ def load_model(path: Path) -> LoadedModel:
     """
     checkpoint = load_checkpoint(path)
     metadata = checkpoint.metadata
-    if metadata.model != SYSTEM:
+    kind = SYSTEMS.get(metadata.model, System)
+    if not issubclass(kind, TrainableSystem):
+        known = [k for k, v in SYSTEMS.items() if issubclass(v, TrainableSystem)]
         raise WeightsError(
             f"{path.name}: these weights are for {metadata.model!r}, which this "
             "version does not know.",
-            hint=f"This version runs {SYSTEM}. Update neuralmd, or take other weights.",
+            hint=f"This version runs {', '.join(known)}. Update neuralmd, or take "
+            "other weights.",
         )
-    model = _filled(path, checkpoint)
     return LoadedModel(
-        model=model.eval(),
+        system=_filled(path, checkpoint, kind).eval(),
         name=metadata.name,
-        system=SYSTEM,
         sha256=checkpoint.sha256,
         metrics=metadata.metrics,
     )
 
 
-def _filled(path: Path, checkpoint: Checkpoint) -> NeuralODE:
+def _filled(
+    path: Path, checkpoint: Checkpoint, kind: type[TrainableSystem]
+) -> TrainableSystem:
     try:
-        config = NeuralODEConfig.from_dict(dict(checkpoint.metadata.config))
-        model = NeuralODE(config)
+        system = kind.from_config(checkpoint.metadata.config)
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{path.name}: the config inside does not describe a {SYSTEM} model "
+            f"{path.name}: the config inside does not describe a {kind.name} model "
             f"({error}).",
             hint="The file is damaged, or from another version; fetch it again.",
         ) from None
-    expected, found = model.state_dict(), checkpoint.tensors
+    expected, found = system.state_dict(), checkpoint.tensors
     wrong = sorted(
         {k for k in expected if k in found and expected[k].shape != found[k].shape}
         | (set(expected) ^ set(found))
@@ -68,5 +68,5 @@ def _filled(path: Path, checkpoint: Checkpoint) -> NeuralODE:
             f"shape, the first being {wrong[0]}.",
             hint="The file is damaged, or from another version; fetch it again.",
         )
-    model.load_state_dict(dict(found))
-    return model
+    system.load_state_dict(dict(found))
+    return system

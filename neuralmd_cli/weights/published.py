@@ -17,20 +17,21 @@ from torch import Tensor
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.published import published_name, rename_published
 from neuralmd_cli.errors import OutputError, WeightsError
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from neuralmd_cli.weights.hyperparameters import (
     Hyperparameters,
     Settings,
     read_hyperparameters,
 )
-from neuralmd_cli.weights.model import SYSTEM
 from neuralmd_cli.weights.pickles import read_state
 from neuralmd_cli.weights.registry import file_sha256
 
 SNAPSHOT_PS = 80.0
 """Time between two snapshots of the trajectories the authors trained on."""
 ODE = "NeuralMD_Binding01"
+SYSTEM = NeuralODE.name
 REFINEMENT_KEYS = "velocity_refinement."
 MODULES = ("ligand_model", "protein_model", "complex_model")
 NAMED = 3

@@ -24,7 +24,7 @@ def snapshots(goldens) -> torch.Tensor:
 
 def multi_loss(model, batch, x) -> torch.Tensor:
     """Mean squared error of snapshots 1 to 5, Euler steps of one snapshot."""
-    states = model.rollout(batch, x[1] - x[0], [1.0, 2.0, 3.0, 4.0, 5.0], step_ps=1.0)
+    states = model.solve(batch, x[1] - x[0], [1.0, 2.0, 3.0, 4.0, 5.0], step_ps=1.0)
     predicted = torch.stack([positions for _, positions in states])
     return (predicted - x[1:6]).square().mean()
 
@@ -34,7 +34,7 @@ def single_loss(model, batch, x) -> torch.Tensor:
     rows = slots(batch.atom_complex, 1)
     mapped = model.initial_velocity(batch.atomic_numbers, x[4] - x[3], rows)
     start = replace(batch, positions=x[4])
-    (state,) = model.rollout(start, mapped.forces, [0.01], step_ps=0.01)
+    (state,) = model.solve(start, mapped.forces, [0.01], step_ps=0.01)
     return (state[1] - x[5]).abs().mean()
 
 

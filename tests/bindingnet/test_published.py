@@ -7,7 +7,8 @@ import torch
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.published import published_name, rename_published
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 
 @pytest.mark.parametrize("model", ["binding01_multi", "binding01_single"])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from neuralmd_cli.complex import Complex, collate
+from neuralmd_cli.models.system import Start
 from tests.toy import random_motion, toy_complex, toy_model
 
 TIGHT = {"rtol": 0, "atol": 1e-11}
@@ -46,7 +47,8 @@ def test_velocities_turn_with_the_complex(what):
             correction = model.dynamics(batch).velocity_correction
             return correction(batch.positions)
         generator = torch.Generator().manual_seed(3)
-        return model.initial_velocities(batch, what, [generator])
+        start = Start(batch=batch, generators=[generator])
+        return model.initial_velocities(start, what)
 
     if what == "thermal":
         speed = [value(x).square().sum() for x in (pocket, turned)]

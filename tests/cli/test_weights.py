@@ -233,6 +233,6 @@ def test_simulate_fetches_on_first_use(theirs, server, tmp_path):
         assert server.requests == 2
     record = json.loads((tmp_path / "out.json").read_text())
     assert record["model"]["name"] == "tiny-published"
-    assert record["model"]["time_convention"] == "published"
+    assert record["dynamics"]["time_convention"] == "published"
     assert record["dynamics"]["step_ps"] == 400
     assert record["dynamics"]["v0"] == "zero"

@@ -47,7 +47,7 @@ def rollout(goldens, model_name, scheme, dtype):
         velocities = torch.from_numpy(start).to(dtype)
     times = [k * spacing for k in range(21)]
     with torch.no_grad():
-        states = model.rollout(batch, velocities, times, solver=solver, step_ps=step)
+        states = model.solve(batch, velocities, times, solver=solver, step_ps=step)
         velocities, positions = zip(*states, strict=True)
     return torch.stack(positions), torch.stack(velocities)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from neuralmd_cli.errors import WeightsError
-from neuralmd_cli.models.neuralmd_ode import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from neuralmd_cli.weights.model import load_model
 from tests.toy import toy_model
@@ -25,10 +25,10 @@ def test_a_saved_model_comes_back_whole(tmp_path):
     """Config and every tensor, and in eval mode."""
     model = saved(tmp_path / "toy.safetensors")
     loaded = load_model(tmp_path / "toy.safetensors")
-    assert loaded.model.config == model.config
-    assert not loaded.model.training
+    assert loaded.system.config == model.config
+    assert not loaded.system.training
     assert loaded.name == "toy"
-    for key, value in loaded.model.state_dict().items():
+    for key, value in loaded.system.state_dict().items():
         assert torch.equal(value.double(), model.state_dict()[key].double())
 
 

@@ -33,7 +33,7 @@ def test_a_checkpoint_is_fetched_converted_and_then_used(original, server, cache
     assert path == cache / "tiny-published.safetensors"
     loaded = load_model(path)
     assert loaded.name == NAME
-    assert loaded.model.config.step_ps == 400
+    assert loaded.system.config.step_ps == 400
     assert server.requests == 2
     assert locate(made.entry, made.registry).where == "cached"
     assert resolve(NAME, registry=made.registry) == path

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from neuralmd_cli.complex import collate
-from neuralmd_cli.errors import OutputError, WeightsError
+from neuralmd_cli.errors import InputError, OutputError, WeightsError
 from neuralmd_cli.graph import slots
+from neuralmd_cli.models.system import Start
 from neuralmd_cli.simulate import simulate
 from neuralmd_cli.weights.checkpoint import load_checkpoint
 from neuralmd_cli.weights.model import load_model
@@ -33,7 +34,7 @@ def test_every_tensor_arrives_and_the_config_says_the_rest(
     """Sizes from the shapes, networks from the keys, time from the flags."""
     state = published_state(velocity=velocity, refined=refined)
     made, loaded = imported(tmp_path, state, FLAGS.format(alpha))
-    config = loaded.model.config
+    config = loaded.system.config
     assert config == made.config
     net = config.binding_net
     assert (net.variant, net.channels, net.radial_functions) == ("published", 16, 8)
@@ -45,7 +46,7 @@ def test_every_tensor_arrives_and_the_config_says_the_rest(
     assert (config.solver, config.velocity_rule) == ("euler", "zero")
     assert (config.friction_per_ps, config.tether_per_ps2) == (0.0, 0.0)
     assert config.trained_elements == ()
-    values = [x.double().sum() for x in loaded.model.state_dict().values()]
+    values = [x.double().sum() for x in loaded.system.state_dict().values()]
     theirs = [x.double().sum() for x in state.values()]
     assert sorted(values) == sorted(theirs)
 
@@ -73,7 +74,7 @@ def test_half_precision_is_read_exactly(tmp_path):
     state[key] = state[key].half()
     _, loaded = imported(tmp_path, state)
     assert torch.equal(
-        loaded.model.state_dict()["binding_net.ligand.edge.weight"], state[key].float()
+        loaded.system.state_dict()["binding_net.ligand.edge.weight"], state[key].float()
     )
 
 
@@ -109,7 +110,7 @@ def test_a_refinement_of_zero_is_left_out_and_said(tmp_path):
     """The network of a coefficient 0 moves nothing; its tensors are not kept."""
     made, loaded = imported(tmp_path, published_state(refined=True), FLAGS.format(0))
     assert made.config.velocity_refinement == 0
-    assert not any("refinement" in x for x in loaded.model.state_dict())
+    assert not any("refinement" in x for x in loaded.system.state_dict())
     assert len(made.notes) == 1
     assert "refinement network was left out" in made.notes[0]
 
@@ -126,7 +127,10 @@ def test_a_network_of_two_snapshots_is_said(tmp_path):
     """It is kept, but one structure does not feed it."""
     made, loaded = imported(tmp_path, published_state(velocity=True))
     assert "needs two snapshots" in made.notes[0]
-    assert not loaded.model.can_learn_velocity
+    one = collate([toy_complex()])
+    start = Start(batch=one, generators=[torch.Generator()])
+    with pytest.raises(InputError, match="a structure file holds one"):
+        loaded.system.double().initial_velocities(start, "learned")
 
 
 def test_tensors_that_several_systems_have_are_said(tmp_path):
@@ -289,12 +293,11 @@ def test_a_result_that_is_no_safetensors_file_is_refused(tmp_path):
 def test_simulate_takes_one_step_per_five_snapshots(tmp_path):
     """Euler in the authors' units from v0 = 0, linear in between."""
     _, loaded = imported(tmp_path, published_state(refined=True), FLAGS.format(0.01))
-    model, complex_ = loaded.model.double(), toy_complex()
+    model, complex_ = loaded.system.double(), toy_complex()
     (trajectory,) = simulate(
         complex_,
         model,
         times=[80.0 * k for k in range(1, 13)],
-        rule=model.config.velocity_rule,
         device=torch.device("cpu"),
     )
     # The same in model units: time is snapshot / 100, one step 0.05.

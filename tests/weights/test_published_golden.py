@@ -73,7 +73,7 @@ def model_of(goldens, tmp_path_factory):
         )
         output = folder / "imported.safetensors"
         import_published(model, output, hyperparameters=flags)
-        return load_model(output).model.to(dtype)
+        return load_model(output).system.to(dtype)
 
     return make
 
@@ -150,7 +150,7 @@ def test_rollouts_are_the_authors(goldens, model_of, name, scheme, dtype):
     batch = golden_batch(goldens, "A", dtype)
     with torch.no_grad():
         states = list(
-            model.rollout(batch, velocities / unit, [80.0 * k for k in range(21)])
+            model.solve(batch, velocities / unit, [80.0 * k for k in range(21)])
         )
     golden = golden_of(goldens, name, "rollouts")
     key, tolerance = f"rollout.{system}.A.{scheme}", ROLLOUT_TOLERANCE[dtype]
