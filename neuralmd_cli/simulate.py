@@ -9,7 +9,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
-from neuralmd_cli.dynamics.ode import State
+from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.trajectory import Trajectory

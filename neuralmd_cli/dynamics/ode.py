@@ -1,6 +1,5 @@
 """Newtonian dynamics of the ligand as a second-order ODE (eq. 10, 12, 14)."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -10,14 +9,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torchdiffeq import odeint
 
+from neuralmd_cli.dynamics.grid import State, walk
+
 Solver = Literal["euler", "midpoint", "rk4", "dopri5"]
 FIXED_STEP = ("euler", "midpoint", "rk4")
 SOLVERS = (*FIXED_STEP, "dopri5")
-GRID_TOLERANCE = 1e-9
-"""Share of a step by which an output time may miss the grid and still be on it."""
-
-State = tuple[Tensor, Tensor]
-"""Velocities and positions, in this order."""
 
 
 @runtime_checkable
@@ -80,38 +76,14 @@ def integrate(
     Raises:
         ValueError: non-positive step, or times not increasing.
     """
-    if not step_ps > 0:
-        raise ValueError("step_ps must be positive")
-    if any(b <= a for a, b in zip([-1.0, *times], times, strict=False)):
-        raise ValueError("times must increase and start at 0 or later")
-    walk = _fixed_step if solver in FIXED_STEP else _adaptive
-    return walk(derivative, state, times, solver, step_ps)
+    if solver not in FIXED_STEP:
+        return _adaptive(derivative, state, times, solver)
 
+    def advance(now: State, done: int) -> State:
+        start, end = done * step_ps, (done + 1) * step_ps
+        return _advance(derivative, now, start, end, solver)
 
-def _fixed_step(
-    derivative: Callable[[Tensor, State], State],
-    state: State,
-    times: Sequence[float],
-    solver: Solver,
-    step_ps: float,
-) -> Iterator[State]:
-    done, following = 0, state
-    for time in times:
-        place = time / step_ps
-        nearest = round(place)
-        on_grid = abs(place - nearest) <= GRID_TOLERANCE * max(1.0, place)
-        target = nearest if on_grid else math.ceil(place)
-        while done < target:
-            state = following
-            following = _advance(
-                derivative, state, done * step_ps, (done + 1) * step_ps, solver
-            )
-            done += 1
-        if on_grid:
-            yield following
-        else:
-            share = place - (target - 1)
-            yield _between(state, following, share)
+    return walk(advance, state, times, step_ps)
 
 
 def _adaptive(
@@ -119,7 +91,6 @@ def _adaptive(
     state: State,
     times: Sequence[float],
     solver: Solver,
-    step_ps: float,
 ) -> Iterator[State]:
     now = 0.0
     for time in times:
@@ -154,7 +125,3 @@ def _advance(
             options={"grid_constructor": lambda _f, _y, t: t},
         )
     return velocities[-1], positions[-1]
-
-
-def _between(a: State, b: State, share: float) -> State:
-    return (a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1]))

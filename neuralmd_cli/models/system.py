@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.complex import Batch
-from neuralmd_cli.dynamics.ode import Solver, State
+from neuralmd_cli.dynamics.grid import State
+from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import InputError
 
 VelocityRule = Literal["zero", "thermal", "learned", "displacement"]

@@ -12,12 +12,12 @@ from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.ligand import LigandEncoder
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import Batch
+from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.dynamics.ode import (
     FIXED_STEP,
     ForceField,
     NewtonianODE,
     Solver,
-    State,
     integrate,
 )
 from neuralmd_cli.dynamics.restraint import Tethered
