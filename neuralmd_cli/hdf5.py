@@ -17,6 +17,9 @@ except ImportError as error:
         hint='pip install "neuralmd[train]"',
     ) from error
 
+# Others take h5py from here, so that whoever comes first says that it is missing.
+__all__ = ["DAMAGED", "child", "h5py", "open_hdf5", "read_column", "read_rows"]
+
 DAMAGED = "The entry is damaged; leave it out, or get the file again."
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from neuralmd_cli.errors import InputError
-from neuralmd_cli.hdf5 import DAMAGED, child, open_hdf5, read_column, read_rows
+from neuralmd_cli.hdf5 import DAMAGED, child, h5py, open_hdf5, read_column, read_rows
 from neuralmd_cli.misato_topology import (
     Atoms,
     backbone_atoms,

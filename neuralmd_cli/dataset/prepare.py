@@ -13,7 +13,6 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-import h5py
 import torch
 
 from neuralmd_cli.dataset.entry import Entry, entry_of
@@ -28,6 +27,7 @@ from neuralmd_cli.dataset.store import (
     write_part,
 )
 from neuralmd_cli.errors import InputError, NeuralMDError, OutputError
+from neuralmd_cli.hdf5 import h5py
 from neuralmd_cli.misato import read, recording_names
 
 FEW = 8
@@ -84,7 +84,8 @@ def prepare(
     parts = output.with_name(output.name + ".parts")
     with _writable(parts):
         parts.mkdir(exist_ok=True)
-        for leftover in parts.glob("*.tmp"):
+        leftovers = [*parts.glob("*.tmp"), *output.parent.glob(f".{output.name}.*.tmp")]
+        for leftover in leftovers:
             leftover.unlink()
     ready = _parts_before(parts, wanted, source, all_atom)
     todo = [x for x in wanted if x not in before and x not in ready]

@@ -19,13 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from neuralmd_cli.dataset.entry import FRAME, LIGAND_ATOM, RESIDUE, Arrays, Entry
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.hdf5 import DAMAGED, child, open_hdf5, read_rows
+from neuralmd_cli.hdf5 import DAMAGED, child, h5py, open_hdf5, read_rows
 
 FORMAT = "neuralmd-store"
 VERSION = 1
