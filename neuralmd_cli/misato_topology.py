@@ -20,7 +20,9 @@ N_TYPE_CODES = 110
 """Atom type codes run from 1 to this."""
 ELEMENTS = (1, 6, 7, 8, 9, 15, 16, 17, 35, 53)
 """Atomic numbers of the element codes 1, 2, ..."""
-LIGAND_RESIDUE = 0
+LIGAND_RESIDUE, CAP = 0, 1
+TWICE_N = tuple(RESIDUE_NAMES.index(x) + 1 for x in ("ASN", "GLN", "LYS"))
+"""Residue codes with an N-typed atom in the side chain as well."""
 PEPTIDE_BOND = 2.0
 """Å; a longer C-N distance is a chain break."""
 BACKBONE_BOND = (1.1, 1.9)
@@ -168,7 +170,7 @@ def backbone_atoms(atoms: Atoms, where: str) -> tuple[Ints, int]:
     begins, so that the C of a cap is not taken for its neighbour's.
 
     Returns:
-        Atom indices, (residues, 3), and how many residues with a CA lack N or C.
+        Atom indices, (residues, 3), and how many residues lack N, CA or C.
 
     Raises:
         InputError: there is no residue with a whole backbone.
@@ -197,7 +199,25 @@ def backbone_atoms(atoms: Atoms, where: str) -> tuple[Ints, int]:
             f"{where} has no residue with a complete backbone.",
             hint="The entry is damaged, or its atom types are not Amber's.",
         )
-    return np.stack([n, ca, c], axis=1)[whole], int((~whole).sum())
+    lost = int((~whole).sum()) + _without_ca(types, codes, borders)
+    return np.stack([n, ca, c], axis=1)[whole], lost
+
+
+def _without_ca(types: Ints, codes: Ints, borders: Ints) -> int:
+    """How many residues have no CA.
+
+    Between two borders all residues are of one kind, and each has one N-typed atom, or
+    two where the side chain ends in one; so many CA there should be.
+    """
+    lost = 0
+    for first, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+        code = int(codes[first])
+        if code in (LIGAND_RESIDUE, CAP):
+            continue
+        n_typed = int(np.isin(types[first:end], N_TYPES).sum())
+        residues = max(1, n_typed // (2 if code in TWICE_N else 1))
+        lost += max(0, residues - int((types[first:end] == CA_TYPE).sum()))
+    return lost
 
 
 def sound(backbone: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -324,14 +324,14 @@ def _nothing_left(
 ) -> InputError:
     """Why there is no store to write."""
     if failed:
-        name, reason = next(iter(failed.items()))
-        why = f"{len(failed)} cannot be read (the first: {reason})"
+        reason = next(iter(failed.values()))
+        why = f"{len(failed)} cannot be read. The first: {reason}"
     elif excluded:
         name, flags = next(iter(excluded.items()))
-        why = f"{len(excluded)} are flagged (the first, {name}: {flags[0]})"
+        why = f"{len(excluded)} are flagged. The first: {name}, {flags[0]}."
     else:
-        why = "it holds none"
+        why = "it holds none."
     return InputError(
-        f"{source.name}: no complex is left for the store: {why}.",
+        f"{source.name}: no complex is left for the store: {why}",
         hint="`neuralmd data inspect` shows what is wrong with each.",
     )

@@ -123,7 +123,8 @@ def _flags(recording: Recording, q: Quality) -> Iterator[str]:
             f"protein, the nearest at {q.nearest_start:.1f} Å"
         )
     if q.incomplete_residues:
-        yield f"broken backbone: {q.incomplete_residues} residues without N-CA-C"
+        plural = "s" if q.incomplete_residues > 1 else ""
+        yield f"broken backbone: {q.incomplete_residues} residue{plural} without N-CA-C"
 
 
 @cache

@@ -60,7 +60,9 @@ def test_the_number_of_workers_does_not_matter(source, whole, tmp_path):
     assert [x.name for x in tmp_path.iterdir()] == ["md.h5"]
 
 
-@pytest.mark.parametrize(("workers", "after"), [(1, 3), (2, 4), (1, 15)])
+@pytest.mark.parametrize(
+    ("workers", "after"), [(1, 3), (1, 15), pytest.param(2, 4, marks=pytest.mark.slow)]
+)
 def test_a_killed_pass_goes_on(source, whole, tmp_path, workers, after):
     """kill -9 while reading, or while putting together; then only the rest is made."""
     script, output = tmp_path / "killed.py", tmp_path / "md.h5"

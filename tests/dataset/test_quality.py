@@ -94,7 +94,7 @@ def test_gaps_and_missing_atoms_of_the_backbone_are_told_apart(tmp_path):
     types = complex_data()["atoms_type"].copy()
     types[3] = 4
     quality = measured(tmp_path, name="3ABC", atoms_type=types)
-    assert quality.flags == ("broken backbone: 1 residues without N-CA-C",)
+    assert quality.flags == ("broken backbone: 1 residue without N-CA-C",)
 
 
 def test_known_entries_are_flagged_in_any_case_but_only_in_misato(tmp_path):

@@ -77,6 +77,7 @@ def _print(rows: Sequence["Inspected"], file: Path) -> None:
         right("max"),
         right("jumps"),
         box=None,
+        pad_edge=False,
     )
     for row in rows:
         if row.quality is None:

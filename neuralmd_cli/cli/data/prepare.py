@@ -56,7 +56,7 @@ def prepare(
         typer.Option(
             "--all-atom",
             help="Keep all heavy atoms of the protein in every snapshot, not in the "
-            "first only: some 30 times the size.",
+            "first only: some 40 times the size.",
         ),
     ] = False,
     workers: Annotated[
