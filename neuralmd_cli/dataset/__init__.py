@@ -1,0 +1,1 @@
+"""Trajectories for training: the compact store, its making, checks and loading."""
