@@ -22,21 +22,39 @@ def superpose(
 ) -> Float[Tensor, "frames atoms 3"]:
     """Each frame after the rigid motion that best lays its anchors on the first's.
 
-    Kabsch's least-squares fit, all anchors with equal weight; never a reflection.
-    Finite, if not unique, for anchors on a line or in a point.
-
     Args:
         positions: what is moved, Å.
         anchors: what the fit is made on, Å.
     """
-    moving, moved = anchors.double(), positions.double()
-    centres = moving.mean(dim=1, keepdim=True)
-    target = moving[0] - centres[0]
-    u, _, vh = torch.linalg.svd((moving - centres).mT @ target)
+    return superpose_onto(positions, anchors, anchors[:1].expand_as(anchors))
+
+
+def superpose_onto(
+    positions: Float[Tensor, "frames atoms 3"],
+    anchors: Float[Tensor, "frames anchors 3"],
+    targets: Float[Tensor, "frames anchors 3"],
+) -> Float[Tensor, "frames atoms 3"]:
+    """Each frame after the rigid motion that best lays its anchors on its target.
+
+    Kabsch's least-squares fit, all anchors with equal weight; never a reflection.
+    Finite, if not unique, for anchors on a line or in a point. A frame in which an
+    anchor is not finite has no fit: it becomes NaN.
+
+    Args:
+        positions: what is moved, Å.
+        anchors: what the fit is made on, Å.
+        targets: where the anchors are laid, Å.
+    """
+    known = (anchors.isfinite() & targets.isfinite()).all(dim=2).all(dim=1)
+    good = known[:, None, None]
+    moving = torch.where(good, anchors.double(), 0)
+    target = torch.where(good, targets.double(), 0)
+    centres, onto = moving.mean(dim=1, keepdim=True), target.mean(dim=1, keepdim=True)
+    u, _, vh = torch.linalg.svd((moving - centres).mT @ (target - onto))
     flip = torch.ones_like(u[:, 0])
     flip[:, 2] = torch.sign(torch.linalg.det(u @ vh))
-    rotated = (moved - centres) @ ((u * flip[:, None]) @ vh)
-    fitted: Tensor = (rotated + centres[0]).to(positions.dtype)
+    rotated = (positions.double() - centres) @ ((u * flip[:, None]) @ vh)
+    fitted: Tensor = torch.where(good, rotated + onto, torch.nan).to(positions.dtype)
     return fitted
 
 
