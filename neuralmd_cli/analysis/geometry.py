@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 Superpose = Literal["pocket", "ligand", "none"]
@@ -12,7 +12,7 @@ Superpose = Literal["pocket", "ligand", "none"]
 POCKET_RADIUS = 10.0
 """A CA atom this near the ligand in the first frame belongs to its pocket, Å."""
 
-_ANCHORS = 4
+ANCHORS = 4
 """A fit on fewer CA atoms than these would say little about the pocket."""
 
 
@@ -68,9 +68,20 @@ def pocket_anchors(
         ca_positions: of the protein, Å.
         ligand: heavy atoms in the first frame, Å.
     """
-    near = torch.cdist(ca_positions[0].double(), ligand.double()) < POCKET_RADIUS
+    return ca_positions[:, pocket_residues(ca_positions[0], ligand)]
+
+
+def pocket_residues(
+    ca_positions: Float[Tensor, "residues 3"], ligand: Float[Tensor, "atoms 3"]
+) -> Bool[Tensor, " residues"]:
+    """True for residues whose CA is near the ligand; for all if hardly any is.
+
+    Args:
+        ca_positions, ligand: in the same frame, Å.
+    """
+    near = torch.cdist(ca_positions.double(), ligand.double()) < POCKET_RADIUS
     chosen = near.any(dim=1)
-    return ca_positions[:, chosen] if chosen.sum() >= _ANCHORS else ca_positions
+    return chosen if chosen.sum() >= ANCHORS else torch.ones_like(chosen)
 
 
 def in_frame_of(
@@ -90,7 +101,7 @@ def in_frame_of(
     """
     if superpose_on == "ligand":
         return superpose(positions, positions)
-    if superpose_on == "none" or ca_positions.shape[1] < _ANCHORS:
+    if superpose_on == "none" or ca_positions.shape[1] < ANCHORS:
         return positions
     if bool((ca_positions == ca_positions[0]).all()):
         return positions

@@ -85,10 +85,10 @@ METRICS = (
     ),
     _corrected(
         "position_rmsd",
-        "RMSD in the pocket",
+        "RMSD",
         "Å",
         "lower",
-        "root mean square distance of atoms, seen from the pocket",
+        "root mean square distance of atoms, the ligand not superposed",
     ),
     _corrected(
         "centre_of_mass_error",
