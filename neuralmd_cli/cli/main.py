@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neuralmd_cli.cli import weights
+from neuralmd_cli.cli.compare import compare
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.rmsf import rmsf
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(rmsf)
+app.command()(compare)
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")
 
