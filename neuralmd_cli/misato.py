@@ -21,16 +21,6 @@ from neuralmd_cli.misato_topology import (
 )
 from neuralmd_cli.recording import Recording, pocket_motion
 
-__all__ = [
-    "MISATO_SPACING_PS",
-    "Reading",
-    "Recording",
-    "read",
-    "read_atoms",
-    "read_recording",
-    "recording_names",
-]
-
 MISATO_SPACING_PS = 80.0
 MISATO_SNAPSHOTS = 100
 SPACING = "spacing_ps"

@@ -14,7 +14,6 @@ from neuralmd_cli.benchmark import score_starts
 from neuralmd_cli.complex import Complex, collate
 from neuralmd_cli.errors import TrainingError
 from neuralmd_cli.graph import rigid_pairs
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.system import (
     HasPull,
     Objective,
@@ -24,6 +23,7 @@ from neuralmd_cli.models.system import (
     VelocityRule,
     Window,
 )
+from neuralmd_cli.recording import Recording
 
 
 @dataclass(frozen=True, kw_only=True)

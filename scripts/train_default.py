@@ -20,8 +20,9 @@ import torch
 
 from neuralmd_cli.benchmark import StartScore, score_starts
 from neuralmd_cli.bindingnet.config import BindingNetConfig
-from neuralmd_cli.misato import Recording, read_recording, recording_names
+from neuralmd_cli.misato import read_recording, recording_names
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training import TrainingConfig, fit, statistics
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from neuralmd_cli.weights.registry import file_sha256

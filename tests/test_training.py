@@ -5,7 +5,7 @@ import torch
 
 from neuralmd_cli.benchmark import score_starts
 from neuralmd_cli.errors import TrainingError
-from neuralmd_cli.misato import Recording
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training import TrainingConfig, fit
 from tests.toy import toy_complex, toy_model
 
