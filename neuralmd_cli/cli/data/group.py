@@ -2,6 +2,7 @@
 
 import typer
 
+from neuralmd_cli.cli.data.add import add
 from neuralmd_cli.cli.data.inspect import inspect
 from neuralmd_cli.cli.data.prepare import prepare
 from neuralmd_cli.cli.data.verify import verify
@@ -14,3 +15,4 @@ app = typer.Typer(
 app.command()(prepare)
 app.command()(inspect)
 app.command()(verify)
+app.command()(add)
