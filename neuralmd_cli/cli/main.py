@@ -9,6 +9,7 @@ import typer
 
 from neuralmd_cli.cli import weights
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
+from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.version import VERSION
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(rmsf)
+app.command()(models)
 app.add_typer(weights.app, name="weights")
 
 
