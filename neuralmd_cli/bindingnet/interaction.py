@@ -13,8 +13,9 @@ from neuralmd_cli.bindingnet.layers import (
     cosine_cutoff,
 )
 from neuralmd_cli.bindingnet.ligand import LigandFeatures
+from neuralmd_cli.bindingnet.neighbours import pocket_pairs
 from neuralmd_cli.bindingnet.protein import SLOPE, EncodedProtein
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to, take
+from neuralmd_cli.graph import Pairs, Slots, sum_to, take
 from neuralmd_cli.local_frames import COINCIDENT, smooth_unit, unit
 
 
@@ -111,12 +112,8 @@ class Interaction(nn.Module):
             atom_slots: which atoms belong to which complex.
             ligand, protein: what the two encoders made of either.
         """
-        pairs = radius_pairs(
-            protein.ca,
-            protein.slots,
-            positions,
-            atom_slots,
-            self.config.pair_cutoff,
+        pairs = pocket_pairs(
+            protein.ca, protein.slots, positions, atom_slots, self.config
         )
         difference = take(positions, pairs.target) - take(protein.ca, pairs.source)
         vectors = ligand.vectors

@@ -16,7 +16,8 @@ from neuralmd_cli.bindingnet.layers import (
     RadialBasis,
     cosine_cutoff,
 )
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to, take
+from neuralmd_cli.bindingnet.neighbours import neighbour_pairs
+from neuralmd_cli.graph import Pairs, Slots, sum_to, take
 from neuralmd_cli.local_frames import (
     COINCIDENT,
     edge_frames,
@@ -70,6 +71,7 @@ class LigandEncoder(nn.Module):
         atomic_numbers: Int[Tensor, " atoms"],
         positions: Float[Tensor, "atoms 3"],
         atom_slots: Slots,
+        pairs: Pairs | None = None,
     ) -> LigandFeatures:
         """Features and internal forces of every ligand atom.
 
@@ -77,11 +79,12 @@ class LigandEncoder(nn.Module):
             atomic_numbers: Z of each atom.
             positions: Å. The published variant needs them centred.
             atom_slots: which atoms belong to which complex.
+            pairs: the graph, for a rule that `NeighbourCap` does not have; by default
+                the one of these positions.
         """
         cutoff = self.config.cutoff
-        pairs = radius_pairs(
-            positions, atom_slots, positions, atom_slots, cutoff, same=True
-        )
+        if pairs is None:
+            pairs = neighbour_pairs(positions, atom_slots, self.config)
         difference = take(positions, pairs.source) - take(positions, pairs.target)
         distance = torch.linalg.vector_norm(difference, dim=-1)
         envelope = cosine_cutoff(distance, cutoff)
