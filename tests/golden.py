@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +10,22 @@ import torch
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.published import rename_published
 from neuralmd_cli.complex import Batch, Complex, Ligand, Protein, collate
+from neuralmd_cli.models.denoisingld.config import DenoisingLDConfig
+from neuralmd_cli.models.denoisingld.system import DenoisingLD
+from neuralmd_cli.models.gnnmd.config import GNNMDConfig
+from neuralmd_cli.models.gnnmd.system import GNNMD
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.models.system import TrainableSystem
+from neuralmd_cli.models.verletmd.config import VerletMDConfig
+from neuralmd_cli.models.verletmd.system import VerletMD
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 5e-5}
+EXTRA = {
+    "last_layer.weight": "verlet_last_layer.weight",
+    "last_layer.bias": "verlet_last_layer.bias",
+}
+"""Names in `weights_extra.npz` of the parameters that belong to no module."""
 SUFFIX = {torch.float64: "f64", torch.float32: "f32"}
 
 
@@ -62,23 +75,47 @@ def golden_state(folder: Path, name: str) -> dict[str, torch.Tensor]:
         with np.load(folder / file) as arrays:
             for key in arrays.files:
                 state[f"{prefix}.{key}"] = torch.from_numpy(arrays[key])
+    with np.load(folder / "weights_extra.npz") as arrays:
+        for key in index["extra_parameters"]:
+            state[key] = torch.from_numpy(arrays[EXTRA[key]])
     assert {k: list(v.shape) for k, v in state.items()} == {
         k: shape for k, (shape, _) in index["state_dict"].items()
     }
     return state
 
 
-def golden_model(folder: Path, name: str, dtype: torch.dtype) -> NeuralODE:
-    """binding01_multi or binding01_single with the goldens' weights."""
-    state = golden_state(folder, name)
-    renamed = rename_published(state)
-    config = NeuralODEConfig(
-        binding_net=BindingNetConfig(variant="published"),
-        time_convention="published",
-        initial_velocity_network=name == "binding01_single",
-        velocity_refinement=float(name == "binding01_multi"),
+def golden_system(name: str) -> TrainableSystem:
+    """The system of a model name of the goldens, `tiny_` or not; weights random."""
+    sizes = {"channels": 16, "radial_functions": 8, "ligand_layers": 2}
+    model = name.removeprefix("tiny_")
+    binding_net = BindingNetConfig(
+        variant="published", **(sizes if model != name else {})
     )
-    model = NeuralODE(config).to(dtype)
+    if model == "verletmd":
+        return VerletMD(
+            VerletMDConfig(
+                binding_net=binding_net, time_convention="published", step_ps=1.0
+            )
+        )
+    if model == "gnnmd":
+        return GNNMD(GNNMDConfig(binding_net=binding_net, step_ps=1.0))
+    if model == "denoisingld":
+        config = DenoisingLDConfig(binding_net=binding_net, step_ps=1.0, sub_steps=1)
+        return DenoisingLD(config)
+    return NeuralODE(
+        NeuralODEConfig(
+            binding_net=binding_net,
+            time_convention="published",
+            initial_velocity_network=model == "binding01_single",
+            velocity_refinement=float(model == "binding01_multi"),
+        )
+    )
+
+
+def golden_model(folder: Path, name: str, dtype: torch.dtype) -> Any:
+    """A system with the goldens' weights, in eval mode."""
+    model = golden_system(name).to(dtype)
+    renamed = rename_published(golden_state(folder, name))
     model.load_state_dict(
         {k: v.to(dtype) if v.is_floating_point() else v for k, v in renamed.items()}
     )

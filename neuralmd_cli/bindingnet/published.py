@@ -59,15 +59,25 @@ INTERACTION = [
         r"complex_frame_layers\.(\d+)\.scalarization_linear_02\.2\.",
         r"layers.\1.pair_mixer.out.",
     ),
+    (
+        r"complex_frame_layers\.(\d+)\.scalarization_linear\.0\.",
+        r"layers.\1.energy_mixer.layers.0.",
+    ),
+    (
+        r"complex_frame_layers\.(\d+)\.scalarization_linear\.2\.",
+        r"layers.\1.energy_mixer.out.",
+    ),
     (r"last_layers\.layers\.2\.", "force_head.first."),
     (r"last_layers\.layers\.5\.", "force_head.second."),
 ]
+LINEAR = [("weight", "weight"), ("bias", "bias")]
 MODULES = {
     "ligand_model": ("binding_net.ligand", LIGAND),
     "protein_model": ("binding_net.protein", PROTEIN),
     "complex_model": ("binding_net.interaction", INTERACTION),
     "velocity_model": ("initial_velocity", LIGAND),
     "refined_velocity_model": ("velocity_refinement", LIGAND),
+    "last_layer": ("energy_head", LINEAR),
 }
 
 
