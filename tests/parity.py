@@ -11,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from neuralmd_cli.bindingnet.config import BindingNetConfig, NeighbourCap
+from neuralmd_cli.bindingnet.ligand import LigandEncoder
+from neuralmd_cli.bindingnet.published import rename_published
 from neuralmd_cli.graph import slots
 from neuralmd_cli.models.system import Settings, Start, TrainableSystem
 from neuralmd_cli.weights.model import load_model
@@ -262,3 +265,29 @@ def _noisy(
     with torch.no_grad():
         states = list(model.solve_published(start.batch, velocities, times, draw=draw))
     return torch.stack([x for _, x in states]), torch.stack([v for v, _ in states])
+
+
+def velocity_network(
+    goldens: Path, name: str, rule: NeighbourCap | None, dtype: torch.dtype
+) -> LigandEncoder:
+    """The network for the initial velocity, alone, under a rule of the cap."""
+    state = {
+        k: v
+        for k, v in golden_state(goldens, name).items()
+        if k.startswith("velocity_model.")
+    }
+    renamed = {
+        k.removeprefix("initial_velocity."): v.to(dtype)
+        for k, v in rename_published(state).items()
+    }
+    channels = renamed["elements.weight"].shape[1]
+    config = BindingNetConfig(
+        variant="published",
+        channels=channels,
+        radial_functions=len(renamed["radial_basis.means"]),
+        ligand_layers=len({k.split(".")[1] for k in renamed if "messages." in k}),
+        neighbour_cap=rule,
+    )
+    network = LigandEncoder(config).to(dtype)
+    network.load_state_dict(renamed)
+    return network.eval()

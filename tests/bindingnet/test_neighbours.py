@@ -7,18 +7,16 @@ import pytest
 import torch
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
-from neuralmd_cli.bindingnet.ligand import LigandEncoder
 from neuralmd_cli.bindingnet.neighbours import neighbour_pairs, pocket_pairs
-from neuralmd_cli.bindingnet.published import rename_published
 from neuralmd_cli.graph import Pairs, slots
 from tests.golden import (
     SUFFIX,
     TOLERANCE,
     error,
     golden_batch,
-    golden_state,
     golden_velocity,
 )
+from tests.parity import velocity_network
 
 RULES = ("none", "lowest32", "lowest33_with_self")
 PUBLISHED = BindingNetConfig(variant="published", channels=8, radial_functions=4)
@@ -109,29 +107,6 @@ def test_the_default_is_the_rule_of_the_gpu_and_none_of_ours():
         BindingNetConfig(neighbour_cap="lowest32")
     with pytest.raises((TypeError, ValueError), match="neighbour.cap"):
         BindingNetConfig(variant="published", neighbour_cap="nearest")
-
-
-def velocity_network(goldens, name, rule, dtype):
-    state = {
-        k: v
-        for k, v in golden_state(goldens, name).items()
-        if k.startswith("velocity_model.")
-    }
-    renamed = {
-        k.removeprefix("initial_velocity."): v.to(dtype)
-        for k, v in rename_published(state).items()
-    }
-    channels = renamed["elements.weight"].shape[1]
-    config = BindingNetConfig(
-        variant="published",
-        channels=channels,
-        radial_functions=len(renamed["radial_basis.means"]),
-        ligand_layers=len({k.split(".")[1] for k in renamed if "messages." in k}),
-        neighbour_cap=rule,
-    )
-    network = LigandEncoder(config).to(dtype)
-    network.load_state_dict(renamed)
-    return network.eval()
 
 
 @pytest.mark.parametrize("rule", RULES)
