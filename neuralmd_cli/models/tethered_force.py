@@ -1,16 +1,24 @@
 """BindingNet's force held within reach of the start, and how it is fitted alone."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
+from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.restraint import Tethered
 from neuralmd_cli.models.binding_force import binding_force
 from neuralmd_cli.models.objective import pose_loss
-from neuralmd_cli.models.system import Objective, Window
+from neuralmd_cli.models.system import Objective, Statistics, Window
+
+FRICTION = 1 / 40.0
+"""Per ps; with the tether at critical damping, motion ends after some 300 ps."""
+CARBON = 12.0
+"""amu; sets the scale of the network's output."""
 
 
 @runtime_checkable
@@ -31,6 +39,26 @@ class TetherConfig(Protocol):
     def reach(self) -> float:
         """Å that the learned force can hold an atom from the start."""
         ...
+
+
+def damped_constants(
+    statistics: Statistics, binding_net: BindingNetConfig, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Fields of a config: critically damped unless the options say otherwise.
+
+    One unit of the network's output then holds a carbon atom 1 Å from its start,
+    and the thermal speed swings the tether by the fluctuation of the data.
+    """
+    friction = float(options.get("friction_per_ps", FRICTION))
+    tether = float(options.get("tether_per_ps2", friction**2 / 4))
+    scale = CARBON * (tether or FRICTION**2 / 4)
+    return {
+        "binding_net": replace(binding_net, force_scale=scale),
+        "friction_per_ps": friction,
+        "tether_per_ps2": tether,
+        "thermal_speed": round(statistics.fluctuation * tether**0.5, 5),
+        "trained_elements": statistics.elements,
+    }
 
 
 def tethered_force(

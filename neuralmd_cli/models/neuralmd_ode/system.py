@@ -35,15 +35,11 @@ from neuralmd_cli.models.system import (
     Window,
 )
 from neuralmd_cli.models.tethered_force import (
+    damped_constants,
     pull_error,
     start_pull,
     tethered_force,
 )
-
-FRICTION = 1 / 40.0
-"""Per ps; with the tether at critical damping, motion ends after some 300 ps."""
-CARBON = 12.0
-"""amu; sets the scale of the network's output."""
 
 
 class NeuralODE(TrainableSystem):
@@ -74,21 +70,8 @@ class NeuralODE(TrainableSystem):
         binding_net: BindingNetConfig,
         options: Mapping[str, Any],
     ) -> "NeuralODE":
-        """Critically damped unless the options say otherwise.
-
-        One unit of the network's output then holds a carbon atom 1 Å from its start,
-        and the thermal speed swings the tether by the fluctuation of the data.
-        """
-        friction = float(options.get("friction_per_ps", FRICTION))
-        tether = float(options.get("tether_per_ps2", friction**2 / 4))
-        scale = CARBON * (tether or FRICTION**2 / 4)
-        constants = {
-            "binding_net": replace(binding_net, force_scale=scale),
-            "friction_per_ps": friction,
-            "tether_per_ps2": tether,
-            "thermal_speed": round(statistics.fluctuation * tether**0.5, 5),
-            "trained_elements": statistics.elements,
-        }
+        """Critically damped unless the options say otherwise."""
+        constants = damped_constants(statistics, binding_net, options)
         return cls(NeuralODEConfig(**(constants | dict(options))))
 
     @property

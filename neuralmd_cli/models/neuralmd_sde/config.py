@@ -51,7 +51,7 @@ class NeuralSDEConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
         positive = ["ps_per_time_unit", "step_ps", "reach", "amplitude_limit"]
         if not self.is_published:
-            positive += ["friction_per_ps", "tether_per_ps2"]
+            positive += ["friction_per_ps", "tether_per_ps2", "thermal_speed"]
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)!r}")
