@@ -11,7 +11,9 @@ from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 
-@pytest.mark.parametrize("model", ["binding01_multi", "binding01_single"])
+@pytest.mark.parametrize(
+    "model", ["binding01_multi", "binding01_single", "gnnmd", "denoisingld", "verletmd"]
+)
 def test_names_there_and_back_are_the_authors(shared, model):
     """Every key of the goldens, and no two become one."""
     index = json.loads((shared / "goldens" / "state_dict_index.json").read_text())
