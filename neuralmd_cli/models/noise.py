@@ -8,6 +8,7 @@ the positions blurred as much.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -67,11 +68,22 @@ class NoiseEmbedding(nn.Module):
         return embedded
 
 
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """The score of noisy positions, 1/Å: BindingNet's output over the noise level."""
+@runtime_checkable
+class Score(Protocol):
+    """Noise level times score: what is learned is the noise itself, negative."""
 
-    network: BindingNet  # its output is without a unit
+    def __call__(
+        self, positions: Float[Tensor, "atoms 3"], noise: Float[Tensor, " atoms"]
+    ) -> Float[Tensor, "atoms 3"]:
+        """Return σ times the score at positions (Å) blurred by σ (Å)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkScore:
+    """BindingNet as a score, told the noise level, its proteins encoded once."""
+
+    network: BindingNet
     embedding: NoiseEmbedding
     batch: Batch
     protein: EncodedProtein
@@ -79,13 +91,7 @@ class Score:
     def __call__(
         self, positions: Float[Tensor, "atoms 3"], noise: Float[Tensor, " atoms"]
     ) -> Float[Tensor, "atoms 3"]:
-        """Score at positions (Å) blurred by `noise` (Å)."""
-        return self.unitless(positions, noise) / noise[:, None]
-
-    def unitless(
-        self, positions: Float[Tensor, "atoms 3"], noise: Float[Tensor, " atoms"]
-    ) -> Float[Tensor, "atoms 3"]:
-        """Score times noise level: what is learned is the noise itself, negative."""
+        """Return σ times the score at positions (Å) blurred by σ (Å)."""
         return self.network.forces(
             self.batch, positions, self.protein, self.embedding(noise)
         )
@@ -93,6 +99,7 @@ class Score:
 
 def matching_loss(
     score: Score,
+    batch: Batch,
     positions: Float[Tensor, "atoms 3"],
     schedule: NoiseSchedule,
     generator: torch.Generator,
@@ -104,23 +111,24 @@ def matching_loss(
 
     Args:
         score: to be fitted.
+        batch: the complexes; its own ligand positions are not read.
         positions: from the data, Å.
         schedule: the level of each complex is drawn between its ends, evenly in the
             logarithm.
         generator: on the CPU, of level and noise.
     """
-    batch = score.batch
     share = torch.rand(batch.n_complexes, generator=generator, dtype=torch.float64)
     ratio = schedule.lowest / schedule.highest
     noise = (schedule.highest * ratio**share).to(positions)[batch.atom_complex]
     draw = torch.randn(positions.shape, generator=generator, dtype=torch.float64)
     draw = draw.to(positions)
-    found = score.unitless(positions + noise[:, None] * draw, noise)
+    found = score(positions + noise[:, None] * draw, noise)
     return (found + draw).square().sum(dim=-1).mean()
 
 
 def langevin(
     score: Score,
+    batch: Batch,
     positions: Float[Tensor, "atoms 3"],
     schedule: NoiseSchedule,
     generators: Sequence[torch.Generator],
@@ -133,18 +141,18 @@ def langevin(
 
     Args:
         score: learned.
+        batch: the complexes; its own ligand positions are not read.
         positions: Å.
         schedule: the levels.
         generators: of ξ, one per complex.
         heat: temperature over that of the data; 0 follows the score without noise.
     """
     for level in schedule.levels:
-        diffusion = STRIDE * level**2
         noise = torch.full_like(positions[:, 0], level)
-        positions = positions + diffusion * score(positions, noise)
+        positions = positions + STRIDE * level * score(positions, noise)
         if heat:
-            draw = normal_draws(score.batch, generators, 3)
-            positions = positions + math.sqrt(2 * diffusion * heat) * draw
+            draw = normal_draws(batch, generators, 3)
+            positions = positions + math.sqrt(2 * STRIDE * heat) * level * draw
     return positions
 
 

@@ -13,12 +13,10 @@ from neuralmd_cli.bindingnet.published import (
 )
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from tests.parity import SYSTEMS
 
 
-@pytest.mark.parametrize(
-    "model",
-    ["binding01_multi", "binding01_single", "binding02_multi", "binding04_single"],
-)
+@pytest.mark.parametrize("model", SYSTEMS)
 def test_names_there_and_back_are_the_authors(shared, model):
     """Every key of the goldens, and no two become one."""
     index = json.loads((shared / "goldens" / "state_dict_index.json").read_text())

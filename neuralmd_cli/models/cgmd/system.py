@@ -15,8 +15,8 @@ from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.models.autoregressive import next_snapshot, walk_moves
 from neuralmd_cli.models.cgmd.config import CGMDConfig
 from neuralmd_cli.models.noise import (
+    NetworkScore,
     NoiseEmbedding,
-    Score,
     langevin,
     matching_loss,
     noise_for_data,
@@ -85,11 +85,12 @@ class CGMD(TrainableSystem):
     ) -> Iterator[State]:
         """Move and refine; the proteins are encoded once, before the first move."""
         batch, schedule = start.batch, self.config.schedule
-        move, score = self.move(batch), self.score(batch)
+        move, score, generators = self.move(batch), self.score(batch), start.generators
         heat = (settings.temperature_k or 0.0) / self.config.temperature_k
 
         def refined(positions: Tensor) -> Tensor:
-            return langevin(score, move(positions), schedule, start.generators, heat)
+            guess = move(positions)
+            return langevin(score, batch, guess, schedule, generators, heat)
 
         return walk_moves(refined, batch.positions, times, self.config.step_ps)
 
@@ -102,9 +103,9 @@ class CGMD(TrainableSystem):
 
         return moved
 
-    def score(self, batch: Batch) -> Score:
+    def score(self, batch: Batch) -> NetworkScore:
         """The learned score of these complexes, proteins encoded."""
-        return Score(
+        return NetworkScore(
             network=self.score_net,
             embedding=self.noise_embedding,
             batch=batch,
@@ -123,5 +124,7 @@ class CGMD(TrainableSystem):
         moved = self.move(batch)(batch.positions)[None]
         unit = config.binding_net.force_scale ** (2 if objective.error == "mse" else 1)
         move_loss = pose_loss(moved, target, window, objective) / unit
-        noise = matching_loss(self.score(batch), target[0], config.schedule, generator)
-        return move_loss + noise
+        noise_loss = matching_loss(
+            self.score(batch), batch, target[0], config.schedule, generator
+        )
+        return move_loss + noise_loss

@@ -16,8 +16,8 @@ from neuralmd_cli.errors import InputError, TrainingError
 from neuralmd_cli.models.autoregressive import walk_moves
 from neuralmd_cli.models.denoisingld.config import DenoisingLDConfig
 from neuralmd_cli.models.noise import (
+    NetworkScore,
     NoiseEmbedding,
-    Score,
     langevin,
     matching_loss,
     noise_for_data,
@@ -107,9 +107,9 @@ class DenoisingLD(TrainableSystem):
             move = self._move(start, settings)
         return walk_moves(move, start.batch.positions, times, self.config.step_ps)
 
-    def score(self, batch: Batch) -> Score:
+    def score(self, batch: Batch) -> NetworkScore:
         """The learned score of these complexes, proteins encoded."""
-        return Score(
+        return NetworkScore(
             network=self.binding_net,
             embedding=self.noise_embedding,
             batch=batch,
@@ -133,17 +133,22 @@ class DenoisingLD(TrainableSystem):
                 hint="Train the equivariant variant.",
             )
         drawn = int(torch.randint(len(window.times), (), generator=generator))
-        score = self.score(window.start.batch)
+        batch = window.start.batch
         return matching_loss(
-            score, window.targets[drawn], self.config.schedule, generator
+            self.score(batch),
+            batch,
+            window.targets[drawn],
+            self.config.schedule,
+            generator,
         )
 
     def _move(self, start: Start, settings: Settings) -> Callable[[Tensor], Tensor]:
-        score, schedule = self.score(start.batch), self.config.schedule
+        batch, schedule = start.batch, self.config.schedule
+        score, generators = self.score(batch), start.generators
         heat = (settings.temperature_k or 0.0) / self.config.temperature_k
 
         def moved(positions: Tensor) -> Tensor:
-            return langevin(score, positions, schedule, start.generators, heat)
+            return langevin(score, batch, positions, schedule, generators, heat)
 
         return moved
 
