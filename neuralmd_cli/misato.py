@@ -1,90 +1,91 @@
-"""Files in MISATO's layout: an HDF5 group to complexes and a reference trajectory."""
+"""Files in MISATO's layout: one HDF5 group per complex, checked and decoded."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds
-from torch import Tensor
+from numpy.typing import NDArray
 
-from neuralmd_cli.complex import Complex, Ligand, Protein
 from neuralmd_cli.errors import InputError
-from neuralmd_cli.trajectory import Trajectory
+from neuralmd_cli.hdf5 import DAMAGED, child, h5py, open_hdf5, read_column, read_rows
+from neuralmd_cli.misato_topology import (
+    Atoms,
+    backbone_atoms,
+    check_codes,
+    check_ligand,
+    perceived_bonds,
+    segments,
+    sound,
+)
+from neuralmd_cli.recording import Recording, pocket_motion
 
-CA_TYPE, C_TYPE, N_TYPES = 14, 3, (24, 26)
-"""Amber atom type codes of CX (always and only CA), C, and N or N3."""
-LIGAND_RESIDUE = 0
+__all__ = [
+    "MISATO_SPACING_PS",
+    "Reading",
+    "Recording",
+    "read",
+    "read_atoms",
+    "read_recording",
+    "recording_names",
+]
+
 MISATO_SPACING_PS = 80.0
-PEPTIDE_BOND = 2.0
-"""Å; a longer C-N distance is a chain break."""
+MISATO_SNAPSHOTS = 100
+SPACING = "spacing_ps"
+"""Attribute of a group whose snapshots are not MISATO's 100 at 80 ps."""
+FRAME_VALUES = {
+    "interaction_energies": "frames_interaction_energy",
+    "ligand_rmsds": "frames_rmsd_ligand",
+    "distances": "frames_distance",
+    "buried_areas": "frames_bSASA",
+}
+"""Datasets with one number per snapshot; a file may lack them."""
+BLOCK_BYTES = 16 * 2**20
+"""About how much of the coordinates is unpacked at a time."""
+FARTHEST = 1e5
+"""Å; coordinates beyond are no molecule's."""
+MANY_ZEROS = 32
+"""Exact zeros on one axis of a snapshot; HDF5 fills with them what was never written.
+
+A coordinate given to 0.001 Å is zero once in some 50,000 times.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recording:
-    """One complex over time: ligand heavy atoms, backbone, and the atoms around."""
+class Reading:
+    """A recording, and what was seen in its file on the way."""
 
-    name: str
-    spacing_ps: float
-    atomic_numbers: Int[Tensor, " atoms"]
-    bonds: Int[Tensor, "bonds 2"]
-    positions: Float[Tensor, "frames atoms 3"]  # Å
-    backbone: Float[Tensor, "frames residues 3 3"]  # Å; N, CA, C
-    residue_types: Int[Tensor, " residues"]
-    segments: Int[Tensor, " residues"]
-    obstacle_positions: Float[Tensor, "frames obstacles 3"]  # Å
-    obstacle_numbers: Int[Tensor, " obstacles"]
-    interaction_energies: Float[Tensor, " frames"] | None = None  # kcal/mol, MM/GBSA
-
-    @property
-    def n_frames(self) -> int:
-        """Number of snapshots."""
-        return self.positions.shape[0]
-
-    def complex_at(self, frame: int) -> Complex:
-        """Ligand and protein as they are in one snapshot."""
-        n, ca, c = self.backbone[frame].unbind(dim=1)
-        table = Chem.GetPeriodicTable()
-        masses = [table.GetAtomicWeight(z) for z in self.atomic_numbers.tolist()]
-        return Complex(
-            ligand=Ligand(
-                positions=self.positions[frame],
-                atomic_numbers=self.atomic_numbers,
-                masses=torch.tensor(masses),
-                bonds=self.bonds,
-            ),
-            protein=Protein(
-                n=n,
-                ca=ca,
-                c=c,
-                residue_types=self.residue_types,
-                segments=self.segments,
-                obstacle_positions=self.obstacle_positions[frame],
-                obstacle_numbers=self.obstacle_numbers,
-            ),
-        )
-
-    def reference(self) -> Trajectory:
-        """The ligand's recorded motion; velocities are differences of snapshots."""
-        times = torch.arange(self.n_frames) * self.spacing_ps
-        step = self.positions.diff(dim=0) / self.spacing_ps
-        return Trajectory(
-            times=times,
-            positions=self.positions,
-            velocities=torch.cat([step, step[-1:]]),
-        )
+    recording: Recording
+    n_atoms: int  # hydrogens included
+    n_molecules: int  # of the protein
+    incomplete_residues: int  # with a CA, but no sound N-CA-C; left out
+    missing: tuple[str, ...]  # datasets the layout has and the file lacks
 
 
 def recording_names(path: Path) -> list[str]:
     """Names of the complexes in a file, in the file's order."""
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         return list(file.keys())
 
 
 def read_recording(path: Path, name: str) -> Recording:
+    """Read one complex; see `read`."""
+    return read(path, name).recording
+
+
+def read_atoms(path: Path, name: str) -> Atoms:
+    """Read what a group says of its atoms; it may hold no trajectory.
+
+    Raises:
+        InputError: no such file or group, or a dataset missing or malformed.
+    """
+    with open_hdf5(path) as file:
+        return _atoms(_group(file, path, name), f"{path.name}: complex {name}")
+
+
+def read(path: Path, name: str) -> Reading:
     """Read one complex.
 
     Args:
@@ -95,119 +96,216 @@ def read_recording(path: Path, name: str) -> Recording:
         InputError: no such file or group, a dataset is missing or malformed, or the
             complex has no small-molecule ligand or no complete residue.
     """
-    with _open(path) as file:
-        if name not in file:
-            raise InputError(
-                f"{path.name}: there is no complex {name!r}.",
-                hint=f"The file holds {len(file)}, among them "
-                f"{', '.join(list(file)[:5])}.",
-            )
-        group = file[name]
-        try:
-            numbers = np.asarray(group["atoms_number"], dtype=np.int64)
-            types = np.asarray(group["atoms_type"], dtype=np.int64)
-            residues = np.asarray(group["atoms_residue"], dtype=np.int64)
-            begins = np.asarray(group["molecules_begin_atom_index"], dtype=np.int64)
-            coordinates = np.asarray(group["trajectory_coordinates"], dtype=np.float32)
-        except KeyError as missing:
-            raise InputError(
-                f"{path.name}: complex {name} lacks a dataset ({missing}).",
-                hint="Only files with trajectories can be used; see the layout in "
-                "docs/data.md.",
-            ) from missing
-        energies = _energies(group, len(coordinates))
-        spacing = float(group.attrs.get("spacing_ps", MISATO_SPACING_PS))
     where = f"{path.name}: complex {name}"
-    if coordinates.ndim != 3 or coordinates.shape[1:] != (len(numbers), 3):
+    with open_hdf5(path) as file:
+        group = _group(file, path, name)
+        atoms = _atoms(group, where)
+        dataset = _trajectory(group, atoms, where)
+        check_ligand(atoms, where)
+        coordinates, centres = _coordinates(dataset, atoms.heavy, where)
+        values = _frame_values(group, len(coordinates), where)
+        attributes = {k: _plain(v) for k, v in group.attrs.items()}
+    backbone, incomplete = backbone_atoms(atoms, where)
+    # Only heavy atoms were read: indices among them, from here on.
+    rows = np.searchsorted(atoms.heavy, backbone)
+    whole = sound(coordinates[0, rows])
+    if not whole.any():
         raise InputError(
-            f"{where} has {len(numbers)} atoms, but trajectory_coordinates has "
-            f"shape {coordinates.shape}.",
-            hint="The entry is damaged; leave it out.",
+            f"{where}: trajectory_coordinates do not fit the atoms: no residue has its "
+            "N, CA and C at the length of bonds.",
+            hint=DAMAGED,
         )
-    if not np.isfinite(coordinates).all():
-        raise InputError(
-            f"{where} has coordinates that are not numbers.",
-            hint="The entry is damaged; leave it out.",
-        )
-    ligand_begin = int(begins[-1]) if len(begins) else len(numbers)
-    heavy = np.flatnonzero(numbers > 1)
-    ligand_atoms = heavy[heavy >= ligand_begin]
-    if not len(ligand_atoms) or (residues[ligand_atoms] != LIGAND_RESIDUE).any():
-        raise InputError(
-            f"{where} has no small-molecule ligand.",
-            hint="Peptide ligands are not supported; leave the entry out.",
-        )
-    backbone = _backbone_rows(types[:ligand_begin], where)
-    obstacles = heavy[heavy < ligand_begin]
-    return Recording(
+    rows, backbone = rows[whole], backbone[whole]
+    n_protein = len(atoms.protein_heavy)
+    numbers = atoms.numbers[atoms.ligand_heavy]
+    ligand = torch.from_numpy(coordinates[:, n_protein:].copy())
+    backbone_positions = torch.from_numpy(coordinates[:, rows])
+    recording = Recording(
         name=name,
-        spacing_ps=spacing,
-        atomic_numbers=torch.from_numpy(numbers[ligand_atoms]),
-        bonds=_perceived_bonds(numbers[ligand_atoms], coordinates[0, ligand_atoms]),
-        positions=torch.from_numpy(coordinates[:, ligand_atoms]),
-        backbone=torch.from_numpy(coordinates[:, backbone]),
-        residue_types=torch.from_numpy(residues[backbone[:, 1]] - 1),
-        segments=_segments(coordinates[0, backbone]),
-        obstacle_positions=torch.from_numpy(coordinates[:, obstacles]),
-        obstacle_numbers=torch.from_numpy(numbers[obstacles]),
-        interaction_energies=energies,
+        spacing_ps=float(attributes.get(SPACING, MISATO_SPACING_PS)),
+        atomic_numbers=torch.from_numpy(numbers),
+        bonds=perceived_bonds(numbers, coordinates[0, n_protein:]),
+        positions=ligand,
+        backbone=backbone_positions,
+        residue_types=torch.from_numpy(atoms.residues[backbone[:, 1]] - 1),
+        segments=torch.from_numpy(segments(coordinates[0, rows])),
+        obstacle_positions=torch.from_numpy(coordinates[:, :n_protein].copy()),
+        obstacle_numbers=torch.from_numpy(atoms.numbers[atoms.protein_heavy]),
+        backbone_rows=torch.from_numpy(rows),
+        pocket_motion=pocket_motion(backbone_positions, ligand),
+        centres=torch.from_numpy(centres),
+        attributes=attributes,
+        **values,
+    )
+    return Reading(
+        recording=recording,
+        n_atoms=atoms.n_atoms,
+        n_molecules=len(atoms.begins) - 1,
+        incomplete_residues=incomplete + int((~whole).sum()),
+        missing=tuple(FRAME_VALUES[k] for k, v in values.items() if v is None),
     )
 
 
-def _energies(group: h5py.Group, frames: int) -> Float[Tensor, " frames"] | None:
-    """Interaction energies of the snapshots; None where the file has none."""
-    if "frames_interaction_energy" not in group:
-        return None
-    values = np.asarray(group["frames_interaction_energy"], dtype=np.float32)
-    return torch.from_numpy(values) if values.shape == (frames,) else None
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
+def _group(file: h5py.File, path: Path, name: str) -> h5py.Group:
+    if name not in file:
+        shown = ", ".join(list(file)[:5])
         raise InputError(
-            f"{path}: not a readable HDF5 file.",
-            hint="Check the path, and that the download was complete.",
-        ) from error
-
-
-def _backbone_rows(types: np.ndarray, where: str) -> np.ndarray:
-    """Rows of N, CA and C of each residue, found by Amber atom types.
-
-    Within a residue N comes first and the backbone C is the last atom of type C; side
-    chains with such types (ASN, GLN) have them between CA and the backbone C.
-    """
-    ca = np.flatnonzero(types == CA_TYPE)
-    n_like = np.flatnonzero(np.isin(types, N_TYPES))
-    c_like = np.flatnonzero(types == C_TYPE)
-    before = np.searchsorted(n_like, ca) - 1
-    if not len(ca) or (before < 0).any():
-        raise InputError(
-            f"{where} has no residue with a complete backbone.",
-            hint="The entry is damaged, or its atom types are not Amber's.",
+            f"{path.name}: there is no complex {name!r}.",
+            hint=f"The file holds {len(file)}, among them {shown}."
+            if len(file)
+            else "The file is empty.",
         )
-    n = n_like[before]
-    ends = np.append(n[1:], len(types))
-    last = np.searchsorted(c_like, ends) - 1
-    c = c_like[np.maximum(last, 0)]
-    complete = (c > ca) & (c < ends) & (n < ca)
-    return np.stack([n, ca, c], axis=1)[complete]
+    return child(file, name, h5py.Group, path.name)
 
 
-def _segments(backbone: np.ndarray) -> Int[Tensor, " residues"]:
-    gap = np.linalg.norm(backbone[1:, 0] - backbone[:-1, 2], axis=-1)
-    return torch.from_numpy(np.append(0, np.cumsum(gap > PEPTIDE_BOND)))
+def _atoms(group: h5py.Group, where: str) -> Atoms:
+    """The per-atom datasets, checked against each other and MISATO's tables."""
+    numbers = read_column(group, "atoms_number", None, "iu", where)
+    length = len(numbers)
+    has_elements = "atoms_element" in group
+
+    def column(name: str, size: int | None) -> NDArray[np.int64]:
+        return read_column(group, name, size, "iu", where).astype(np.int64)
+
+    atoms = Atoms(
+        numbers=numbers.astype(np.int64),
+        types=column("atoms_type", length),
+        residues=column("atoms_residue", length),
+        begins=column("molecules_begin_atom_index", None),
+        elements=column("atoms_element", length) if has_elements else None,
+    )
+    check_codes(atoms, where)
+    return atoms
 
 
-def _perceived_bonds(numbers: np.ndarray, positions: np.ndarray) -> Tensor:
-    """Connectivity of heavy atoms by RDKit, from distances."""
-    molecule = Chem.RWMol()
-    for z in numbers.tolist():
-        molecule.AddAtom(Chem.Atom(z))
-    conformer = Chem.Conformer(len(numbers))
-    conformer.SetPositions(positions.astype(np.float64))
-    molecule.AddConformer(conformer)
-    rdDetermineBonds.DetermineConnectivity(molecule)
-    pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
-    return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)
+def _trajectory(group: h5py.Group, atoms: Atoms, where: str) -> h5py.Dataset:
+    """The dataset of coordinates, its shape and type checked."""
+    if "trajectory_coordinates" not in group and "atoms_coordinates_ref" in group:
+        raise InputError(
+            f"{where} lacks the dataset trajectory_coordinates: it holds a structure "
+            "only.",
+            hint="Get the file with trajectories, MD.hdf5.",
+        )
+    dataset = child(group, "trajectory_coordinates", h5py.Dataset, where)
+    if dataset.ndim != 3 or dataset.shape[1:] != (atoms.n_atoms, 3):
+        raise InputError(
+            f"{where} has {atoms.n_atoms} atoms, but trajectory_coordinates has shape "
+            f"{dataset.shape}.",
+            hint=DAMAGED,
+        )
+    if dataset.dtype.kind != "f":
+        raise InputError(
+            f"{where}: trajectory_coordinates holds {dataset.dtype}, not real numbers.",
+            hint=DAMAGED,
+        )
+    snapshots = dataset.shape[0]
+    spacing = _plain(group.attrs.get(SPACING, MISATO_SPACING_PS))
+    if not isinstance(spacing, int | float) or not 0 < spacing < float("inf"):
+        raise InputError(
+            f"{where}: the attribute {SPACING} is {spacing!r}, not a time.",
+            hint="Write the time between two snapshots, in ps.",
+        )
+    if snapshots != MISATO_SNAPSHOTS and SPACING not in group.attrs:
+        raise InputError(
+            f"{where}: trajectory_coordinates holds {snapshots} snapshots; MISATO's "
+            f"have {MISATO_SNAPSHOTS}.",
+            hint="The entry is cut short. If it is not of MISATO, give its group the "
+            f"attribute {SPACING}, the time between snapshots.",
+        )
+    if snapshots < 2:
+        raise InputError(
+            f"{where}: trajectory_coordinates holds {snapshots} snapshot"
+            f"{'s' if snapshots != 1 else ''}, so nothing moves.",
+            hint="Leave the entry out.",
+        )
+    return dataset
+
+
+def _coordinates(
+    dataset: h5py.Dataset, heavy: NDArray[np.int64], where: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Heavy atoms in every snapshot, and the mean of all atoms, block by block.
+
+    A block is a whole number of HDF5 chunks, so none is unpacked twice, and memory
+    does not grow with the number of hydrogens or the width of the file's numbers.
+
+    Returns:
+        (frames, heavy, 3) and (frames, 3), Å.
+    """
+    frames, n_atoms, _ = dataset.shape
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    per_frame = max(1, n_atoms * 3 * dataset.dtype.itemsize)
+    step = chunk * max(1, BLOCK_BYTES // (per_frame * chunk))
+    kept = np.empty((frames, len(heavy), 3), dtype=np.float32)
+    centres = np.empty((frames, 3), dtype=np.float32)
+    for first in range(0, frames, step):
+        block = read_rows(dataset, slice(first, first + step), where)
+        sums = block.sum(axis=1, dtype=np.float64)
+        _check_block(block, sums, first, where)
+        kept[first : first + step] = block[:, heavy]
+        centres[first : first + step] = sums / n_atoms
+    return kept, centres
+
+
+def _check_block(
+    block: NDArray[Any], sums: NDArray[np.float64], first: int, where: str
+) -> None:
+    """Refuse coordinates that are no positions of atoms, with the first snapshot.
+
+    Args:
+        block: (frames, atoms, 3), Å.
+        sums: over the atoms; not a number where one of them is not.
+        first: number of the block's first snapshot.
+        where: file and complex, to begin messages with.
+    """
+    strange = np.flatnonzero(~np.isfinite(sums).all(axis=1))
+    if len(strange):
+        frame = int(strange[0])
+        atom = int(np.flatnonzero(~np.isfinite(block[frame]).all(axis=1))[0])
+        raise InputError(
+            f"{where}: trajectory_coordinates are not numbers (snapshot "
+            f"{first + frame}, atom {atom}).",
+            hint=DAMAGED,
+        )
+    if max(block.max(), -block.min()) > FARTHEST:
+        frame = int(np.abs(block).max(axis=(1, 2)).argmax())
+        raise InputError(
+            f"{where}: trajectory_coordinates go beyond {FARTHEST:g} Å (snapshot "
+            f"{first + frame}).",
+            hint=DAMAGED,
+        )
+    if block.size - np.count_nonzero(block) < MANY_ZEROS:
+        return
+    empty = np.flatnonzero(((block == 0).sum(axis=1) >= MANY_ZEROS).any(axis=1))
+    if len(empty):
+        raise InputError(
+            f"{where}: trajectory_coordinates are zero for many atoms (snapshot "
+            f"{first + empty[0]}), so a part of them was never written.",
+            hint=DAMAGED,
+        )
+
+
+def _frame_values(group: h5py.Group, frames: int, where: str) -> dict[str, Any]:
+    """The numbers per snapshot that the file has, by field of `Recording`."""
+    values: dict[str, Any] = {}
+    for field, name in FRAME_VALUES.items():
+        if name not in group:
+            values[field] = None
+            continue
+        column = read_column(group, name, frames, "fiu", where).astype(np.float32)
+        if not np.isfinite(column).all():
+            bad = int(np.flatnonzero(~np.isfinite(column))[0])
+            raise InputError(
+                f"{where}: {name} is not a number (snapshot {bad}).", hint=DAMAGED
+            )
+        values[field] = torch.from_numpy(column)
+    return values
+
+
+def _plain(value: Any) -> str | int | float:  # noqa: ANN401 - h5py gives any type
+    """An attribute as plain Python; what is no number becomes text."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | int | float) else str(value)

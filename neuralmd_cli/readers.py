@@ -15,6 +15,7 @@ import mdtraj
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from mdtraj.core.topology import Atom
 from numpy import ndarray
 from torch import Tensor
 
@@ -42,12 +43,14 @@ class LoadedTrajectory:
     """A ligand's trajectory read from files, with what stood around it.
 
     `ca_positions` follow the protein's CA atoms through all frames, for a fit on the
-    pocket; `other_positions` are all atoms but the ligand's in the first frame.
+    pocket; `other_positions` are all atoms but the ligand's in the first frame. Both
+    are in the topology's order.
     """
 
     path: Path
     ligand: str  # residue:chain:number
     times: Float[Tensor, " frames"]  # ps
+    timed: bool  # False: the file holds no times, and its frames are counted
     positions: Float[Tensor, "frames atoms 3"]  # Å, the ligand's
     atom_names: tuple[str, ...]
     atomic_numbers: Int[Tensor, " atoms"]
@@ -56,6 +59,7 @@ class LoadedTrajectory:
     other_positions: Float[Tensor, "others 3"]  # Å
     other_numbers: Int[Tensor, " others"]
     topology: mdtraj.Topology
+    ligand_index: int  # of its residue in the topology
     notes: tuple[str, ...]
 
     @property
@@ -93,8 +97,7 @@ def read_trajectory(
         topology = _read_topology(top)
     ligand = find_ligand(topology, top, ligand_residue)
     atoms = [atom.index for atom in ligand.atoms]
-    ca = [a.index for a in topology.atoms if a.name == "CA" and a.residue.n_atoms > 3]
-    ca = sorted(set(ca) - set(atoms))
+    ca = [atom.index for atom in ca_atoms(topology, ligand.index)]
     others = sorted(set(range(topology.n_atoms)) - set(atoms))
     ligand_parts, ca_parts, times_parts = [], [], []
     first: Float[ndarray, "all_atoms 3"] | None = None
@@ -107,11 +110,12 @@ def read_trajectory(
     if first is None:
         raise InputError(f"{path.name} holds no frames.", hint="Write it again.")
     numbers = torch.tensor([_number(atom) for atom in topology.atoms])
-    times, notes = _times(path, np.concatenate(times_parts))
+    times, timed, notes = _times(path, np.concatenate(times_parts))
     return LoadedTrajectory(
         path=path,
         ligand=residue_label(ligand),
         times=torch.from_numpy(times),
+        timed=timed,
         positions=torch.cat(ligand_parts),
         atom_names=tuple(atom.name for atom in ligand.atoms),
         atomic_numbers=numbers[atoms],
@@ -120,8 +124,24 @@ def read_trajectory(
         other_positions=torch.from_numpy(first[others]),
         other_numbers=numbers[others],
         topology=topology,
+        ligand_index=ligand.index,
         notes=notes,
     )
+
+
+def ca_atoms(topology: mdtraj.Topology, ligand_index: int) -> list[Atom]:
+    """The CA atoms of the protein, in file order; a calcium ion is none.
+
+    Args:
+        ligand_index: the residue that is the ligand, whatever its atoms are called.
+    """
+    return [
+        atom
+        for atom in topology.atoms
+        if atom.name == "CA"
+        and atom.residue.n_atoms > 3
+        and atom.residue.index != ligand_index
+    ]
 
 
 def topology_path(path: Path, top: Path | None) -> Path:
@@ -219,13 +239,14 @@ def _raw_frames(
 
 def _times(
     path: Path, times: Float[ndarray, " frames"]
-) -> tuple[Float[ndarray, " frames"], tuple[str, ...]]:
-    """Times in ps, and what is odd about them."""
+) -> tuple[Float[ndarray, " frames"], bool, tuple[str, ...]]:
+    """Times in ps, whether the file holds them, and what is odd about them."""
     notes = []
     if path.suffix.lower() == ".dcd":
         _, first, interval = _dcd_times(path)
         times = first + interval * np.arange(len(times))
-    if not np.isfinite(times).all():
+    timed = bool(np.isfinite(times).all())
+    if not timed:
         notes.append(f"{path.name} holds no times; its frames are counted as 1 ps each")
         times = np.arange(len(times), dtype=float)
     back = np.flatnonzero(np.diff(times) <= 0)
@@ -236,7 +257,7 @@ def _times(
             f"{k + 1}, {times[k + 1]:g} ps at frame {k + 2} ({len(back)} such places); "
             "runs were probably joined end to end"
         )
-    return times, tuple(notes)
+    return times, timed, tuple(notes)
 
 
 def _dcd_times(path: Path) -> tuple[int, float, float]:
@@ -270,7 +291,7 @@ def _bonds(topology: mdtraj.Topology, atoms: list[int]) -> Int[Tensor, "bonds 2"
     return torch.tensor(sorted(pairs), dtype=torch.long).reshape(-1, 2)
 
 
-def _number(atom: mdtraj.core.topology.Atom) -> int:
+def _number(atom: Atom) -> int:
     """Atomic number; 0 for a virtual site or an unknown element."""
     return 0 if atom.element is None else int(atom.element.atomic_number)
 

@@ -24,9 +24,9 @@ from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
 from neuralmd_cli.topology import complex_topology, ligand_topology
 from neuralmd_cli.trajectory import Check, Trajectory
+from neuralmd_cli.transfer import Progress
 from neuralmd_cli.units import PS_PER_NS
 from neuralmd_cli.version import VERSION
-from neuralmd_cli.weights.download import Progress
 from neuralmd_cli.weights.fetch import resolve
 from neuralmd_cli.weights.model import LoadedModel, load_model
 from neuralmd_cli.writers import (

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 Superpose = Literal["pocket", "ligand", "none"]
@@ -12,7 +12,7 @@ Superpose = Literal["pocket", "ligand", "none"]
 POCKET_RADIUS = 10.0
 """A CA atom this near the ligand in the first frame belongs to its pocket, Å."""
 
-_ANCHORS = 4
+ANCHORS = 4
 """A fit on fewer CA atoms than these would say little about the pocket."""
 
 
@@ -22,21 +22,39 @@ def superpose(
 ) -> Float[Tensor, "frames atoms 3"]:
     """Each frame after the rigid motion that best lays its anchors on the first's.
 
-    Kabsch's least-squares fit, all anchors with equal weight; never a reflection.
-    Finite, if not unique, for anchors on a line or in a point.
-
     Args:
         positions: what is moved, Å.
         anchors: what the fit is made on, Å.
     """
-    moving, moved = anchors.double(), positions.double()
-    centres = moving.mean(dim=1, keepdim=True)
-    target = moving[0] - centres[0]
-    u, _, vh = torch.linalg.svd((moving - centres).mT @ target)
+    return superpose_onto(positions, anchors, anchors[:1].expand_as(anchors))
+
+
+def superpose_onto(
+    positions: Float[Tensor, "frames atoms 3"],
+    anchors: Float[Tensor, "frames anchors 3"],
+    targets: Float[Tensor, "frames anchors 3"],
+) -> Float[Tensor, "frames atoms 3"]:
+    """Each frame after the rigid motion that best lays its anchors on its target.
+
+    Kabsch's least-squares fit, all anchors with equal weight; never a reflection.
+    Finite, if not unique, for anchors on a line or in a point. A frame in which an
+    anchor is not finite has no fit: it becomes NaN.
+
+    Args:
+        positions: what is moved, Å.
+        anchors: what the fit is made on, Å.
+        targets: where the anchors are laid, Å.
+    """
+    known = (anchors.isfinite() & targets.isfinite()).all(dim=2).all(dim=1)
+    good = known[:, None, None]
+    moving = torch.where(good, anchors.double(), 0)
+    target = torch.where(good, targets.double(), 0)
+    centres, onto = moving.mean(dim=1, keepdim=True), target.mean(dim=1, keepdim=True)
+    u, _, vh = torch.linalg.svd((moving - centres).mT @ (target - onto))
     flip = torch.ones_like(u[:, 0])
     flip[:, 2] = torch.sign(torch.linalg.det(u @ vh))
-    rotated = (moved - centres) @ ((u * flip[:, None]) @ vh)
-    fitted: Tensor = (rotated + centres[0]).to(positions.dtype)
+    rotated = (positions.double() - centres) @ ((u * flip[:, None]) @ vh)
+    fitted: Tensor = torch.where(good, rotated + onto, torch.nan).to(positions.dtype)
     return fitted
 
 
@@ -50,9 +68,20 @@ def pocket_anchors(
         ca_positions: of the protein, Å.
         ligand: heavy atoms in the first frame, Å.
     """
-    near = torch.cdist(ca_positions[0].double(), ligand.double()) < POCKET_RADIUS
+    return ca_positions[:, pocket_residues(ca_positions[0], ligand)]
+
+
+def pocket_residues(
+    ca_positions: Float[Tensor, "residues 3"], ligand: Float[Tensor, "atoms 3"]
+) -> Bool[Tensor, " residues"]:
+    """True for residues whose CA is near the ligand; for all if hardly any is.
+
+    Args:
+        ca_positions, ligand: in the same frame, Å.
+    """
+    near = torch.cdist(ca_positions.double(), ligand.double()) < POCKET_RADIUS
     chosen = near.any(dim=1)
-    return ca_positions[:, chosen] if chosen.sum() >= _ANCHORS else ca_positions
+    return chosen if chosen.sum() >= ANCHORS else torch.ones_like(chosen)
 
 
 def in_frame_of(
@@ -72,7 +101,7 @@ def in_frame_of(
     """
     if superpose_on == "ligand":
         return superpose(positions, positions)
-    if superpose_on == "none" or ca_positions.shape[1] < _ANCHORS:
+    if superpose_on == "none" or ca_positions.shape[1] < ANCHORS:
         return positions
     if bool((ca_positions == ca_positions[0]).all()):
         return positions

@@ -127,18 +127,37 @@ def download_progress(label: str, *, quiet: bool = False) -> Iterator[DownloadPr
 
 
 @contextmanager
-def snapshot_progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def snapshot_progress(
+    total: int, *, quiet: bool, label: str = "snapshots"
+) -> Iterator[Callable[[int], None]]:
     """A bar on stderr that counts snapshots; drawn on a terminal, from the first on."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import TimeRemainingColumn as TimeColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with _bar(*columns, TimeColumn(elapsed_when_finished=True), quiet=quiet) as bar:
-        task = bar.add_task("snapshots", total=total)
+        task = bar.add_task(label, total=total)
 
         def show(done: int) -> None:
             bar.start()
             bar.update(task, completed=done)
+
+        yield show
+
+
+@contextmanager
+def complex_progress(*, quiet: bool) -> Iterator[Callable[[int, int, int], None]]:
+    """A bar on stderr that counts complexes and bytes; drawn on a terminal only."""
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with _bar(*columns, TextColumn("{task.fields[size]}"), quiet=quiet) as bar:
+        task = bar.add_task("complexes", total=None, size="")
+
+        def show(done: int, total: int, n_bytes: int) -> None:
+            bar.start()
+            bar.update(task, completed=done, total=total, size=decimal(n_bytes))
 
         yield show
 

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from neuralmd_cli.cli import weights
+from neuralmd_cli.cli.compare import compare
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
+from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.version import VERSION
@@ -23,7 +25,9 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(rmsf)
+app.command()(compare)
 app.add_typer(weights.app, name="weights")
+app.add_typer(data.app, name="data")
 
 
 def _show_version(wanted: bool) -> bool:

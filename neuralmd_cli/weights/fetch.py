@@ -13,7 +13,8 @@ from typing import Literal
 import pooch
 
 from neuralmd_cli.errors import WeightsError
-from neuralmd_cli.weights.download import RETRIES, Download, Progress, download
+from neuralmd_cli.transfer import Progress
+from neuralmd_cli.weights.download import RETRIES, Download, download
 from neuralmd_cli.weights.originals import check_converted, fetch_original
 from neuralmd_cli.weights.registry import Entry, Registry, check_file, load_registry
 

@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from neuralmd_cli.analysis.geometry import in_frame_of, pocket_anchors, rmsd, superpose
+from neuralmd_cli.analysis.geometry import (
+    in_frame_of,
+    pocket_anchors,
+    rmsd,
+    superpose,
+    superpose_onto,
+)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -95,3 +101,23 @@ def test_all_residues_anchor_where_hardly_any_is_near():
     ca = torch.zeros(1, 10, 3)
     ca[0, :, 0] = 4.0 * torch.arange(10)
     assert pocket_anchors(ca, torch.zeros(1, 3)).shape[1] == 10
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_are_laid_on_targets_of_their_own(seed):
+    """A fit onto the same shape elsewhere in space is exact, frame by frame."""
+    shape = random(4, 8, 3, seed=seed)
+    targets = shape @ rotations(4, seed).mT + 5 * random(4, 1, 3, seed=seed + 1)
+    inside = shape[:, :3]
+    fitted = superpose_onto(inside, shape, targets)
+    torch.testing.assert_close(fitted, targets[:, :3])
+
+
+def test_a_frame_that_is_not_finite_has_no_fit():
+    """It alone becomes NaN; the others are fitted as if it were not there."""
+    shape = random(3, 5, 3)
+    broken = shape.clone()
+    broken[1, 2, 0] = torch.inf
+    fitted = superpose_onto(broken, broken, shape)
+    assert fitted[1].isnan().all()
+    torch.testing.assert_close(fitted[::2], shape[::2])

@@ -1,0 +1,1 @@
+"""`neuralmd data`: one module per command, joined in `group`."""

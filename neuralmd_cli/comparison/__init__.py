@@ -1,0 +1,1 @@
+"""Two trajectory files of one ligand, scored against each other."""

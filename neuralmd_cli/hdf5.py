@@ -1,0 +1,129 @@
+"""Opening and reading HDF5 files, with a word on every way in which one can be bad."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuralmd_cli.errors import InputError, NeuralMDError
+
+try:
+    import h5py
+except ImportError as error:
+    raise NeuralMDError(
+        "Trajectory data are HDF5 files; reading them needs h5py, which is not "
+        "installed.",
+        hint='pip install "neuralmd[train]"',
+    ) from error
+
+# Others take h5py from here, so that whoever comes first says that it is missing.
+__all__ = ["DAMAGED", "child", "h5py", "open_hdf5", "read_column", "read_rows"]
+
+DAMAGED = "The entry is damaged; leave it out, or get the file again."
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open a file for reading.
+
+    Raises:
+        InputError: there is no such file, it is no HDF5, or only a part of one.
+    """
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file.", hint="Check the path.") from error
+    except OSError as error:
+        raise InputError(
+            f"{path}: {_why_unreadable(path, error)}",
+            hint="Check the path, and that the download was complete.",
+        ) from error
+
+
+def _why_unreadable(path: Path, error: OSError) -> str:
+    """What the first bytes of the file, or else the library, say."""
+    if path.is_dir():
+        return "this is a folder, not an HDF5 file."
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as reason:
+        return f"the file cannot be read: {reason.strerror}."
+    if not start:
+        return "the file is empty."
+    if start != _SIGNATURE:
+        return "not a readable HDF5 file."
+    if "truncated" in str(error):
+        return "an HDF5 file that is cut short."
+    return f"an HDF5 file that cannot be opened ({error})."
+
+
+def child(group: h5py.Group, name: str, kind: type, where: str) -> Any:  # noqa: ANN401
+    """A member of a group.
+
+    Args:
+        group: where to look.
+        name: of the member.
+        kind: h5py.Group or h5py.Dataset.
+        where: file and complex, to begin messages with.
+
+    Raises:
+        InputError: it is not there, or of another kind.
+    """
+    try:
+        found = group.get(name)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise InputError(f"{where}: {name} cannot be opened.", hint=DAMAGED) from error
+    if isinstance(found, kind):
+        return found
+    what = "group" if kind is h5py.Group else "dataset"
+    if found is None:
+        raise InputError(f"{where} lacks the {what} {name}.", hint=DAMAGED)
+    raise InputError(f"{where}: {name} is not a {what}.", hint=DAMAGED)
+
+
+def read_rows(dataset: h5py.Dataset, rows: slice, where: str) -> NDArray[Any]:
+    """Some or all rows of a dataset.
+
+    Raises:
+        InputError: its bytes cannot be read or unpacked.
+    """
+    try:
+        return np.asarray(dataset[rows] if dataset.ndim else dataset[()])
+    except (OSError, RuntimeError) as error:
+        name = dataset.name.rsplit("/", 1)[-1]
+        raise InputError(
+            f"{where}: {name} cannot be read ({error}).", hint=DAMAGED
+        ) from error
+
+
+def read_column(
+    group: h5py.Group, name: str, length: int | None, kinds: str, where: str
+) -> NDArray[Any]:
+    """A dataset of one axis.
+
+    Args:
+        group: where it is.
+        name: of the dataset.
+        length: how long it must be; None for any.
+        kinds: numpy's letters of the number types it may have.
+        where: file and complex, to begin messages with.
+
+    Raises:
+        InputError: it is missing, unreadable, or of another shape or type.
+    """
+    dataset = child(group, name, h5py.Dataset, where)
+    if dataset.dtype.kind not in kinds:
+        raise InputError(
+            f"{where}: {name} holds {dataset.dtype}, not "
+            f"{'whole numbers' if 'f' not in kinds else 'numbers'}.",
+            hint=DAMAGED,
+        )
+    wanted = dataset.shape if length is None else (length,)
+    if dataset.ndim != 1 or dataset.shape != wanted:
+        expected = "one axis" if length is None else f"shape {wanted}"
+        raise InputError(
+            f"{where}: {name} has shape {dataset.shape}, not {expected}.", hint=DAMAGED
+        )
+    return read_rows(dataset, slice(None), where)
