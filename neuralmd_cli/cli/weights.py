@@ -154,6 +154,16 @@ def import_weights(
             show_default=False,
         ),
     ] = None,
+    model_name: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="gnnmd, denoisingld or neuralmd-ode: which of these it is. Their "
+            "tensors are the same, and only training flags may tell.",
+            show_default=False,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -184,13 +194,14 @@ def import_weights(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a checkpoint of the authors' NeuralMD-ODE for --weights."""
+    """Convert a checkpoint of the NeuralMD authors' for --weights."""
     from neuralmd_cli.weights.published import import_published
 
     made = import_published(
         model,
         output,
         hyperparameters=hyperparameters,
+        system=model_name,
         name=name,
         step=step,
         scaling=scaling,
@@ -198,13 +209,8 @@ def import_weights(
     )
     for note in made.notes:
         typer.echo(f"Note: {note}", err=True)
-    config = made.config
     if not quiet:
-        typer.echo(
-            f"Wrote {output}: published neuralmd-ode, {config.solver} steps of "
-            f"{config.step_ps:g} ps, one unit of its time is "
-            f"{config.ps_per_time_unit:g} ps."
-        )
+        typer.echo(f"Wrote {output}: {made.summary}.")
 
 
 def _verified(registry: "Registry", names: list[str]) -> list[dict[str, Any]]:

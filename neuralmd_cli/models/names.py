@@ -5,6 +5,11 @@ Commands list the names in their help, which must not wait for PyTorch.
 
 PLACES = {
     "neuralmd-ode": "neuralmd_cli.models.neuralmd_ode.system:NeuralODE",
+    "neuralmd-sde": "neuralmd_cli.models.neuralmd_sde.system:NeuralSDE",
+    "verletmd": "neuralmd_cli.models.verletmd.system:VerletMD",
+    "gnnmd": "neuralmd_cli.models.gnnmd.system:GNNMD",
+    "denoisingld": "neuralmd_cli.models.denoisingld.system:DenoisingLD",
+    "cgmd": "neuralmd_cli.models.cgmd.system:CGMD",
     "frozen": "neuralmd_cli.models.baselines.frozen:Frozen",
     "linear": "neuralmd_cli.models.baselines.linear:Linear",
     "observed-mean": "neuralmd_cli.models.baselines.observed_mean:ObservedMean",

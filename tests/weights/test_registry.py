@@ -126,14 +126,20 @@ def test_a_wrong_original_is_refused(tmp_path, old, new, problem):
 
 
 def test_the_committed_originals_are_the_authors():
-    """The published ODE checkpoints: not bundled, with the known size and hash."""
+    """The published checkpoints: not bundled, with the known path, size and hash."""
     registry = load_registry()
-    small = registry.entry("neuralmd-ode-misato100-published")
-    large = registry.entry("neuralmd-ode-misato1000-published")
-    assert (small.size, large.size) == (4_813_458, 8_955_570)
-    assert small.sha256.startswith("364404a7ce61ec11")
-    assert large.sha256 == ""
-    for entry in (small, large):
+    known = {
+        "neuralmd-ode-misato100-published": ("ODE/MISATO_100", 4_813_458, "364404a7"),
+        "neuralmd-ode-misato1000-published": ("ODE/MISATO_1000", 8_955_570, ""),
+        "neuralmd-sde-misato1000-published": ("SDE/MISATO_1000", 8_954_730, ""),
+    }
+    originals = {x.name: x for x in registry.entries if x.original}
+    assert set(originals) == set(known)
+    for name, (place, size, sha256) in known.items():
+        entry = originals[name]
+        assert entry.original == f"NeuralMD_{place}_seed_42/model.pth"
+        assert entry.size == size
+        assert entry.sha256[:8] == sha256
         assert entry.url == "https://huggingface.co/chao1224/NeuralMD/resolve/main"
         assert not entry.bundled
 
