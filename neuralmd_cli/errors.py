@@ -18,6 +18,10 @@ class WeightsError(NeuralMDError):
     """Weights that cannot be found, fetched, verified or loaded."""
 
 
+class DownloadError(NeuralMDError):
+    """Data that cannot be fetched, or that are not what they should be."""
+
+
 class OutputError(NeuralMDError):
     """A result that cannot be written where it was asked for."""
 

@@ -1,11 +1,15 @@
 """Small random complexes, so that most properties need no file."""
 
+from typing import Any
+
 import torch
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
-from neuralmd_cli.complex import Complex, Ligand, Protein
+from neuralmd_cli.complex import Complex, Ligand, Protein, collate
+from neuralmd_cli.graph import rigid_pairs
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.models.system import Start, Statistics, TrainableSystem, Window
 
 
 def random_motion(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,3 +72,46 @@ def toy_model(variant: str = "equivariant", seed: int = 0, **options) -> NeuralO
         **options,
     )
     return NeuralODE(config).double().eval()
+
+
+def toy_system(kind: type[TrainableSystem], seed: int = 0, **options) -> Any:
+    """A small system of any kind but the ODE, float64, in eval mode.
+
+    Its steps are of 4 ps and its moves of some 0.1 Å.
+    """
+    torch.manual_seed(seed)
+    statistics = Statistics(
+        elements=(6, 7, 8),
+        fluctuation=0.25,
+        displacement=0.3,
+        spacing_ps=4.0,
+        energy_mean=-40.0,
+        energy_deviation=3.0,
+    )
+    sizes = BindingNetConfig(channels=16, radial_functions=8, ligand_layers=2)
+    return kind.for_data(statistics, sizes, options).double().eval()
+
+
+def toy_window(*complexes: Complex, seed: int = 0, steps: int = 2) -> Window:
+    """A start and the snapshots after it, 4 ps apart, with energies; centred."""
+    generator = torch.Generator().manual_seed(seed)
+    start = toy_start(*complexes)
+    x = start.batch.positions
+    noise = torch.randn(steps, *x.shape, generator=generator, dtype=x.dtype)
+    return Window(
+        start=start,
+        times=tuple(4.0 * k for k in range(1, steps + 1)),
+        targets=x + 0.3 * noise,
+        rigid_pairs=rigid_pairs(start.batch.bonds, len(x)),
+        energies=torch.linspace(-45.0, -35.0, len(complexes), dtype=torch.float64),
+    )
+
+
+def toy_start(*complexes: Complex, seed: int = 0) -> Start:
+    """Complexes as they are, each with a stream of random numbers of its own."""
+    return Start(
+        batch=collate(complexes),
+        generators=[
+            torch.Generator().manual_seed(seed + k) for k in range(len(complexes))
+        ],
+    )

@@ -1,5 +1,7 @@
 """The complex module: residue-atom pairs to the force on each ligand atom."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -13,38 +15,54 @@ from neuralmd_cli.bindingnet.layers import (
     cosine_cutoff,
 )
 from neuralmd_cli.bindingnet.ligand import LigandFeatures
+from neuralmd_cli.bindingnet.neighbours import pocket_pairs
 from neuralmd_cli.bindingnet.protein import SLOPE, EncodedProtein
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to, take
+from neuralmd_cli.graph import Pairs, Slots, sum_to, take
 from neuralmd_cli.local_frames import COINCIDENT, smooth_unit, unit
 
 
-class InteractionLayer(nn.Module):
-    """One round of messages from residues to ligand atoms (eq. 8 and 33)."""
+@dataclass(frozen=True, kw_only=True)
+class PairView:
+    """What a residue sees of a ligand atom near it, and the other way round."""
 
-    def __init__(self, config: BindingNetConfig) -> None:
+    components: Float[Tensor, "pairs 3 channels"]  # in the residue's frame
+    direction: Float[Tensor, "pairs 3"]  # from the CA to the atom
+    share: Float[Tensor, "pairs 1"]  # 1 nearby, 0 at the cutoff
+
+
+class PairLayer(nn.Module):
+    """The part of a round of messages that needs the geometry of residue and atom."""
+
+    def __init__(self, config: BindingNetConfig, mixers: tuple[str, ...]) -> None:
         super().__init__()
         self.config = config
         size = config.channels
         self.pair = nn.Sequential(
             nn.Linear(size, size), nn.SiLU(), nn.Linear(size, size)
         )
-        self.own_mixer = AxisMixer(size // 4)
-        self.pair_mixer = AxisMixer(size // 4)
+        for name in mixers:
+            self.add_module(name, AxisMixer(size // 4))
         if not config.is_published:
             self.radial_basis = RadialBasis(config.radial_functions, config.pair_cutoff)
             self.radial = nn.Linear(config.radial_functions, size)
 
-    def forward(
+    def view(
         self,
-        vectors: Float[Tensor, "atoms 3 channels"],
-        ligand: LigandFeatures,
+        scalars: Float[Tensor, "atoms channels"],
         protein: EncodedProtein,
         pairs: Pairs,
         difference: Float[Tensor, "pairs 3"],
-    ) -> Float[Tensor, "atoms 3 channels"]:
-        """Return the updated vectors."""
+    ) -> PairView:
+        """Scalarise the pairs (eq. 8 and 33).
+
+        Args:
+            scalars: of the ligand atoms.
+            protein: encoded.
+            pairs: from residues to atoms.
+            difference: atom less CA, Å.
+        """
         hidden = self.pair(
-            take(ligand.scalars, pairs.target) + take(protein.features, pairs.source)
+            take(scalars, pairs.target) + take(protein.features, pairs.source)
         )
         frames = take(protein.frames, pairs.source)
         if self.config.is_published:
@@ -58,10 +76,36 @@ class InteractionLayer(nn.Module):
             hidden = hidden * self.radial(self.radial_basis(distance))
             components = (frames @ direction[:, :, None]).transpose(1, 2)
             share = cosine_cutoff(distance, self.config.pair_cutoff)[:, None]
-        scalarised = components.transpose(1, 2) * hidden[:, None, :]
-        own = self.own_mixer(scalarised)[:, None, :] * take(vectors, pairs.target)
-        along = direction[:, :, None] * self.pair_mixer(scalarised)[:, None, :]
-        message = (own + along) * share[:, :, None]
+        return PairView(
+            components=components.transpose(1, 2) * hidden[:, None, :],
+            direction=direction,
+            share=share,
+        )
+
+
+class InteractionLayer(PairLayer):
+    """One round of messages from residues to ligand atoms (eq. 8 and 33)."""
+
+    own_mixer: AxisMixer
+    pair_mixer: AxisMixer
+
+    def __init__(self, config: BindingNetConfig) -> None:
+        super().__init__(config, ("own_mixer", "pair_mixer"))
+
+    def forward(
+        self,
+        vectors: Float[Tensor, "atoms 3 channels"],
+        ligand: LigandFeatures,
+        protein: EncodedProtein,
+        pairs: Pairs,
+        difference: Float[Tensor, "pairs 3"],
+    ) -> Float[Tensor, "atoms 3 channels"]:
+        """Return the updated vectors."""
+        seen = self.view(ligand.scalars, protein, pairs, difference)
+        own = self.own_mixer(seen.components)[:, None, :] * take(vectors, pairs.target)
+        pair = self.pair_mixer(seen.components)
+        along = seen.direction[:, :, None] * pair[:, None, :]
+        message = (own + along) * seen.share[:, :, None]
         return vectors + sum_to(message, pairs.target, len(vectors))
 
 
@@ -82,6 +126,17 @@ class PublishedHead(nn.Module):
         hidden = self.first(leaky_relu(vectors, SLOPE))
         out: Tensor = self.second(leaky_relu(hidden, SLOPE))
         return out.squeeze(-1)
+
+
+def near_residues(
+    positions: Float[Tensor, "atoms 3"],
+    atom_slots: Slots,
+    protein: EncodedProtein,
+    config: BindingNetConfig,
+) -> tuple[Pairs, Float[Tensor, "pairs 3"]]:
+    """Pairs of a residue and a ligand atom near its CA, and atom less CA in Å."""
+    pairs = pocket_pairs(protein.ca, protein.slots, positions, atom_slots, config)
+    return pairs, take(positions, pairs.target) - take(protein.ca, pairs.source)
 
 
 class Interaction(nn.Module):
@@ -111,14 +166,7 @@ class Interaction(nn.Module):
             atom_slots: which atoms belong to which complex.
             ligand, protein: what the two encoders made of either.
         """
-        pairs = radius_pairs(
-            protein.ca,
-            protein.slots,
-            positions,
-            atom_slots,
-            self.config.pair_cutoff,
-        )
-        difference = take(positions, pairs.target) - take(protein.ca, pairs.source)
+        pairs, difference = near_residues(positions, atom_slots, protein, self.config)
         vectors = ligand.vectors
         if self.config.is_published:
             vectors = torch.zeros_like(vectors)

@@ -16,7 +16,8 @@ from neuralmd_cli.bindingnet.layers import (
     RadialBasis,
     cosine_cutoff,
 )
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, sum_to, take
+from neuralmd_cli.bindingnet.neighbours import neighbour_pairs
+from neuralmd_cli.graph import Pairs, Slots, sum_to, take
 from neuralmd_cli.local_frames import (
     COINCIDENT,
     edge_frames,
@@ -43,11 +44,17 @@ class LigandEncoder(nn.Module):
     """BindingNet-Ligand (paper, section 4.2 and eq. 6, 32).
 
     Also serves, with weights of its own, as the velocity networks of section 4.3.
+
+    Args:
+        config: sizes and variant.
+        envelope_power: of the cosine cutoff under every message; 2 for an output
+            whose slope must be as smooth as otherwise the output is.
     """
 
-    def __init__(self, config: BindingNetConfig) -> None:
+    def __init__(self, config: BindingNetConfig, *, envelope_power: int = 1) -> None:
         super().__init__()
         self.config = config
+        self.envelope_power = envelope_power
         size, radial = config.channels, config.radial_functions
         edge_in = 3 * size + radial
         self.elements = nn.Embedding(ELEMENTS, size)
@@ -70,6 +77,8 @@ class LigandEncoder(nn.Module):
         atomic_numbers: Int[Tensor, " atoms"],
         positions: Float[Tensor, "atoms 3"],
         atom_slots: Slots,
+        condition: Float[Tensor, "atoms channels"] | None = None,
+        pairs: Pairs | None = None,
     ) -> LigandFeatures:
         """Features and internal forces of every ligand atom.
 
@@ -77,19 +86,24 @@ class LigandEncoder(nn.Module):
             atomic_numbers: Z of each atom.
             positions: Å. The published variant needs them centred.
             atom_slots: which atoms belong to which complex.
+            condition: what else an atom should know, added to its element's features.
+            pairs: the graph, for a rule that `NeighbourCap` does not have; by default
+                the one of these positions.
         """
         cutoff = self.config.cutoff
-        pairs = radius_pairs(
-            positions, atom_slots, positions, atom_slots, cutoff, same=True
-        )
+        if pairs is None:
+            pairs = neighbour_pairs(positions, atom_slots, self.config)
         difference = take(positions, pairs.source) - take(positions, pairs.target)
         distance = torch.linalg.vector_norm(difference, dim=-1)
-        envelope = cosine_cutoff(distance, cutoff)
+        envelope = cosine_cutoff(distance, cutoff) ** self.envelope_power
         radial = self.radial_basis(distance)
         weight = self.radial(radial, envelope)
         direction = self._directions(difference)
 
-        scalars = self.elements(atomic_numbers - 1) + sum_to(
+        own = self.elements(atomic_numbers - 1)
+        if condition is not None:
+            own = own + condition
+        scalars = own + sum_to(
             weight * take(self.neighbour_elements(atomic_numbers - 1), pairs.source),
             pairs.target,
             len(positions),

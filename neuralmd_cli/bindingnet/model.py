@@ -31,6 +31,7 @@ class BindingNet(nn.Module):
         batch: Batch,
         positions: Float[Tensor, "atoms 3"],
         protein: EncodedProtein,
+        condition: Float[Tensor, "atoms channels"] | None = None,
     ) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom (eq. 9), amu Å per (time unit)².
 
@@ -38,8 +39,9 @@ class BindingNet(nn.Module):
             batch: the complexes; its own ligand positions are not read.
             positions: where the ligand atoms are now, Å.
             protein: from `encode_protein(batch)`.
+            condition: what else an atom should know, such as how noisy its position is.
         """
         atom_slots = slots(batch.atom_complex, batch.n_complexes)
-        ligand = self.ligand(batch.atomic_numbers, positions, atom_slots)
+        ligand = self.ligand(batch.atomic_numbers, positions, atom_slots, condition)
         force: Tensor = self.interaction(positions, atom_slots, ligand, protein)
         return force * self.config.force_scale

@@ -12,8 +12,9 @@ from torch.nn.functional import leaky_relu
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.layers import AxisMixer, RadialBasis, cosine_cutoff
+from neuralmd_cli.bindingnet.neighbours import neighbour_pairs
 from neuralmd_cli.complex import Batch
-from neuralmd_cli.graph import Pairs, Slots, radius_pairs, slots, sum_to, take
+from neuralmd_cli.graph import Pairs, Slots, slots, sum_to, take
 from neuralmd_cli.local_frames import (
     backbone_frames,
     backbone_frames_published,
@@ -72,7 +73,7 @@ class ProteinEncoder(nn.Module):
         atoms = torch.stack([batch.n, batch.ca, batch.c], dim=1)
         flat = atoms.reshape(-1, 3)
         rows = slots(batch.residue_complex.repeat_interleave(3), batch.n_complexes)
-        pairs = radius_pairs(flat, rows, flat, rows, self.config.cutoff, same=True)
+        pairs = neighbour_pairs(flat, rows, self.config)
         difference = take(flat, pairs.source) - take(flat, pairs.target)
         distance = torch.linalg.vector_norm(difference, dim=-1)
         features = self._neighbourhoods(len(atoms), pairs, distance)

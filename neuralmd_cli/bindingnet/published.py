@@ -59,28 +59,45 @@ INTERACTION = [
         r"complex_frame_layers\.(\d+)\.scalarization_linear_02\.2\.",
         r"layers.\1.pair_mixer.out.",
     ),
+    (
+        r"complex_frame_layers\.(\d+)\.scalarization_linear\.0\.",
+        r"layers.\1.energy_mixer.layers.0.",
+    ),
+    (
+        r"complex_frame_layers\.(\d+)\.scalarization_linear\.2\.",
+        r"layers.\1.energy_mixer.out.",
+    ),
     (r"last_layers\.layers\.2\.", "force_head.first."),
     (r"last_layers\.layers\.5\.", "force_head.second."),
 ]
+LINEAR = [("weight", "weight"), ("bias", "bias")]
 MODULES = {
     "ligand_model": ("binding_net.ligand", LIGAND),
     "protein_model": ("binding_net.protein", PROTEIN),
     "complex_model": ("binding_net.interaction", INTERACTION),
     "velocity_model": ("initial_velocity", LIGAND),
     "refined_velocity_model": ("velocity_refinement", LIGAND),
+    "sigma_model": ("noise_network", LIGAND),
+    "last_layer": ("energy_head", LINEAR),
 }
+PARAMETERS = {"gamma": "noise_scale"}
+"""Tensors that belong to no module."""
+UNUSED = ("T",)
+"""Tensors of theirs that no forward pass reads; ours have none."""
 
 
 def rename_published(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' state dict under our names.
+    """The authors' state dict under our names, without what is not used.
 
     Raises:
         KeyError: a name that belongs to none of the authors' modules.
     """
-    return {_renamed(key): value for key, value in state.items()}
+    return {_renamed(k): v for k, v in state.items() if k not in UNUSED}
 
 
 def _renamed(key: str) -> str:
+    if key in PARAMETERS:
+        return PARAMETERS[key]
     module, _, rest = key.partition(".")
     if module in MODULES:
         ours, table = MODULES[module]
@@ -97,6 +114,9 @@ def published_name(key: str) -> str:
     Raises:
         KeyError: a tensor that their modules do not have.
     """
+    for theirs, ours in PARAMETERS.items():
+        if key == ours:
+            return theirs
     for module, (ours, table) in MODULES.items():
         if key.startswith(f"{ours}."):
             rest = key.removeprefix(f"{ours}.")

@@ -146,6 +146,23 @@ def snapshot_progress(
 
 
 @contextmanager
+def complex_progress(*, quiet: bool) -> Iterator[Callable[[int, int, int], None]]:
+    """A bar on stderr that counts complexes and bytes; drawn on a terminal only."""
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with _bar(*columns, TextColumn("{task.fields[size]}"), quiet=quiet) as bar:
+        task = bar.add_task("complexes", total=None, size="")
+
+        def show(done: int, total: int, n_bytes: int) -> None:
+            bar.start()
+            bar.update(task, completed=done, total=total, size=decimal(n_bytes))
+
+        yield show
+
+
+@contextmanager
 def _bar(*columns: "ProgressColumn", quiet: bool) -> Iterator["Progress"]:
     """A bar that its owner starts, and that is off the screen after the block."""
     from rich.console import Console

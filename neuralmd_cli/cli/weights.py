@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ def list_weights(as_json: Json = False) -> None:
     rows = [
         {
             "name": x.name,
+            "model": x.model,
             "default": x.default,
             "where": locate(x, registry).where,
             "size_bytes": x.size,
@@ -152,6 +154,16 @@ def import_weights(
             show_default=False,
         ),
     ] = None,
+    model_name: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="gnnmd, denoisingld or neuralmd-ode: which of these it is. Their "
+            "tensors are the same, and only training flags may tell.",
+            show_default=False,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -182,13 +194,14 @@ def import_weights(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a checkpoint of the authors' NeuralMD-ODE for --weights."""
+    """Convert a checkpoint of the NeuralMD authors' for --weights."""
     from neuralmd_cli.weights.published import import_published
 
     made = import_published(
         model,
         output,
         hyperparameters=hyperparameters,
+        system=model_name,
         name=name,
         step=step,
         scaling=scaling,
@@ -196,13 +209,8 @@ def import_weights(
     )
     for note in made.notes:
         typer.echo(f"Note: {note}", err=True)
-    config = made.config
     if not quiet:
-        typer.echo(
-            f"Wrote {output}: published neuralmd-ode, {config.solver} steps of "
-            f"{config.step_ps:g} ps, one unit of its time is "
-            f"{config.ps_per_time_unit:g} ps."
-        )
+        typer.echo(f"Wrote {output}: {made.summary}.")
 
 
 def _verified(registry: "Registry", names: list[str]) -> list[dict[str, Any]]:
@@ -262,11 +270,16 @@ def _print_json(content: object) -> None:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Column, Table
 
+    shown = set[str]()
     # A name is there to be copied, so it is never cut short.
     name = Column("name", no_wrap=True)
     table = Table(name, "size", "where", "description", box=None)
-    for row in rows:
+    for row in sorted(rows, key=itemgetter("model")):
+        if row["model"] not in shown:
+            shown.add(row["model"])
+            table.add_row(f"of {row['model']}:", style="bold")
         default = " (default)" if row["default"] else ""
         size = f"{row['size_bytes'] / 1e6:.1f} MB"
-        table.add_row(row["name"] + default, size, row["where"], row["description"])
+        cells = (size, row["where"], row["description"])
+        table.add_row(f"  {row['name']}{default}", *cells)
     print_table(table)

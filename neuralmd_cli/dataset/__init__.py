@@ -1,1 +1,1 @@
-"""Trajectories for training: the compact store, its making, checks and loading."""
+"""MISATO and data like it: which complexes, where from, and how they are kept."""

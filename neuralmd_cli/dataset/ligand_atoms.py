@@ -16,6 +16,7 @@ from rdkit.Chem import rdDetermineBonds
 from neuralmd_cli.analysis.geometry import superpose_onto
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.ligand_residue import residue_label
+from neuralmd_cli.structure.atom_names import skeleton
 from neuralmd_cli.structure.components import is_nucleotide, is_water, parent_name
 from neuralmd_cli.structure.molecule import heavy_atoms
 
@@ -94,7 +95,7 @@ def matched_atoms(
     rows = np.flatnonzero(numbers > 1)
     heavy = heavy_atoms(molecule)
     place = {atom: k for k, atom in enumerate(heavy)}
-    query = _skeleton(
+    query = skeleton(
         [molecule.GetAtomWithIdx(i).GetAtomicNum() for i in heavy],
         [
             (place[b.GetBeginAtomIdx()], place[b.GetEndAtomIdx()])
@@ -107,7 +108,7 @@ def matched_atoms(
         _near(numbers[rows], positions[rows]),
         _stated(topology, residue, rows),
     ):
-        target = _skeleton(numbers[rows].tolist(), bonds)
+        target = skeleton(numbers[rows].tolist(), bonds)
         if target.GetNumBonds() == query.GetNumBonds():
             matches += target.GetSubstructMatches(
                 query, uniquify=False, maxMatches=_MOST_MATCHES
@@ -222,24 +223,11 @@ def _listed(residues: Sequence[Residue]) -> str:
     return ", ".join(shown) + more
 
 
-def _skeleton(numbers: Sequence[int], bonds: Iterable[tuple[int, int]]) -> Chem.Mol:
-    """Elements and which are bonded, with no word on orders, charges or hydrogens."""
-    molecule = Chem.RWMol()
-    for number in numbers:
-        atom = Chem.Atom(number)
-        atom.SetNoImplicit(True)
-        molecule.AddAtom(atom)
-    for first, second in bonds:
-        molecule.AddBond(first, second, Chem.BondType.SINGLE)
-    Chem.FastFindRings(molecule)
-    return molecule.GetMol()
-
-
 def _near(
     numbers: Int[ndarray, " heavy"], positions: Float[ndarray, "heavy 3"]
 ) -> list[tuple[int, int]]:
     """Bonds by RDKit, from distances."""
-    molecule = Chem.RWMol(_skeleton(numbers.tolist(), []))
+    molecule = Chem.RWMol(skeleton(numbers.tolist(), []))
     conformer = Chem.Conformer(len(numbers))
     conformer.SetPositions(positions.astype(np.float64))
     molecule.AddConformer(conformer)

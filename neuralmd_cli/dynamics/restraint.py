@@ -31,6 +31,13 @@ class Tethered:
         weight = self.masses[:, None] * self.stiffness_per_ps2
         return weight * (self.pull(time, positions) - (positions - self.reference))
 
+    def held(
+        self, time: Float[Tensor, ""], positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
+        """The learned force alone, bounded, amu Å ps⁻²: the tether is left out."""
+        weight = self.masses[:, None] * self.stiffness_per_ps2
+        return weight * self.pull(time, positions)
+
     def pull(
         self, time: Float[Tensor, ""], positions: Float[Tensor, "atoms 3"]
     ) -> Float[Tensor, "atoms 3"]:

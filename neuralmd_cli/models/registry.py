@@ -1,11 +1,15 @@
-"""Every system, by the name that users give to `--model`."""
+"""Every system, by the name that users give to `--model`; its line is in `names.py`."""
 
-from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from importlib import import_module
+
+from neuralmd_cli.models.names import PLACES
 from neuralmd_cli.models.system import System
 
-SYSTEMS: dict[str, type[System]] = {
-    x.name: x
-    for x in (
-        NeuralODE,  #
-    )
-}
+
+def _imported(place: str) -> type[System]:
+    module, _, name = place.partition(":")
+    system: type[System] = getattr(import_module(module), name)
+    return system
+
+
+SYSTEMS: dict[str, type[System]] = {k: _imported(v) for k, v in PLACES.items()}

@@ -2,32 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import pooch
 from requests import exceptions
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.transfer import TIMEOUT_S, Progress, describe
 
 RETRIES = 2
-TIMEOUT_S = 30
 CHUNK = 1 << 16  # bytes
-
-
-@runtime_checkable
-class Progress(Protocol):
-    """What shows how far a download is; pooch sets `total` when it is known."""
-
-    total: int  # bytes
-
-    def update(self, amount: int) -> None:
-        """Another `amount` bytes came."""
-
-    def reset(self) -> None:
-        """Count from zero again."""
-
-    def close(self) -> None:
-        """The download is complete."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,31 +96,19 @@ class _Sized:
 
 
 def _download_error(what: Download, error: exceptions.RequestException) -> WeightsError:
-    target = what.address
-    if isinstance(error, exceptions.HTTPError) and error.response is not None:
-        status, reason = error.response.status_code, error.response.reason
-        return WeightsError(
-            f"{what.name}: {target} answers {status} ({reason}).",
-            hint="Check --weights-url or NEURALMD_WEIGHTS_URL.",
+    problem = describe(error, what.address, timeout_s=TIMEOUT_S)
+    hint = "Set --weights-url or NEURALMD_WEIGHTS_URL to an http or https address."
+    if isinstance(error, exceptions.HTTPError):
+        hint = "Check --weights-url or NEURALMD_WEIGHTS_URL."
+    elif isinstance(error, exceptions.Timeout):
+        hint = "Try again later."
+    elif isinstance(error, exceptions.ChunkedEncodingError):
+        size = "all" if what.size is None else f"its {what.size}"
+        problem += f" before {size} bytes were there"
+        hint = "Run the command again; nothing incomplete was kept."
+    elif isinstance(error, exceptions.ConnectionError):
+        hint = (
+            "Check the network and the address, or give a checkpoint file "
+            "with --weights."
         )
-    if isinstance(error, exceptions.ChunkedEncodingError):
-        return WeightsError(
-            f"{what.name}: the download of {target} broke off before "
-            f"{'all' if what.size is None else f'its {what.size}'} bytes were there.",
-            hint="Run the command again; nothing incomplete was kept.",
-        )
-    if isinstance(error, exceptions.Timeout):
-        return WeightsError(
-            f"{what.name}: {target} gave no answer for {TIMEOUT_S} s.",
-            hint="Try again later.",
-        )
-    if isinstance(error, exceptions.ConnectionError):
-        return WeightsError(
-            f"{what.name}: the connection to {target} failed ({type(error).__name__}).",
-            hint="Check the network and the address, or give a checkpoint file "
-            "with --weights.",
-        )
-    return WeightsError(
-        f"{what.name}: {target} cannot be fetched ({error}).",
-        hint="Set --weights-url or NEURALMD_WEIGHTS_URL to an http or https address.",
-    )
+    return WeightsError(f"{what.name}: {problem}.", hint=hint)

@@ -34,6 +34,11 @@ class Hyperparameters:
         """All flags as one command line, in the order of the file."""
         return " ".join(f"--{k}={v}" for k, v in self.flags.items())
 
+    @property
+    def of_neuralmd(self) -> bool:
+        """True if they train the ODE or the SDE: the baselines take no step."""
+        return any(self.text(x) is not None for x in (STEP, SCALING))
+
     def text(self, flag: str) -> str | None:
         """The value of a flag; None where the file does not have it."""
         found = [v for k, v in self.flags.items() if _plain(k) == _plain(flag)]
@@ -92,6 +97,12 @@ class Settings:
     step: float | None
     scaling: float | None
     velocity_refinement: float | None
+
+    @property
+    def by_hand(self) -> list[str]:
+        """The names of those that the user gave, 0 included."""
+        names = ("step", "scaling", "velocity_refinement")
+        return [x for x in names if getattr(self, x) is not None]
 
     def positive(self, name: Literal["step", "scaling"]) -> float:
         """Step or scaling, in snapshots.

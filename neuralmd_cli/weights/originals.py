@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from neuralmd_cli.errors import WeightsError
-from neuralmd_cli.weights.download import Download, Progress, download, unwritable
+from neuralmd_cli.transfer import Progress
+from neuralmd_cli.weights.download import Download, download, unwritable
 from neuralmd_cli.weights.registry import Entry, compare, file_sha256
 
 SEEN_FILE = "seen.json"

@@ -23,6 +23,7 @@ __all__ = ["cache", "metadata", "original", "publish", "server", "tensors"]
 ENTRY = """
 [[weights]]
 name = "{0.name}"
+model = "{0.model}"
 file = "{0.file}"
 sha256 = "{0.sha256}"
 size = {0.size}
@@ -179,7 +180,12 @@ def test_import_names_the_option_of_what_is_missing(tmp_path):
     """Exit code 1, message and hint."""
     model, _ = write_published(tmp_path, published_state())
     output = str(tmp_path / "a.safetensors")
-    result = run("import", str(model), "-o", output, "--scaling", "100")
+    given = ["import", str(model), "-o", output, "--scaling", "100"]
+    asked = run(*given)
+    assert asked.exit_code == 1
+    assert "neuralmd-ode, gnnmd, denoisingld" in asked.stderr
+    assert "Hint: Say which it is with --model" in asked.stderr
+    result = run(*given, "--model", "neuralmd-ode")
     assert result.exit_code == 1
     assert "Error: Nothing gives NeuralMD_step_size" in result.stderr
     assert "--step" in result.stderr

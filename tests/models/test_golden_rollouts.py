@@ -1,12 +1,15 @@
 """Rollouts of the published variant are the authors' rollouts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from neuralmd_cli.graph import slots
+from neuralmd_cli.models.system import Start
 from tests.golden import (
     SUFFIX,
+    TOLERANCE,
     error,
     golden_batch,
     golden_model,
@@ -64,13 +67,28 @@ def test_rollouts_are_the_authors(goldens, model_name, scheme, dtype):
     assert error(velocities, golden[f"{key}.vel.{SUFFIX[dtype]}"]) < tolerance
 
 
-@pytest.mark.parametrize("name", ["A", "B"])
-def test_velocity_network_maps_a_displacement_as_the_authors_does(goldens, name):
-    """BindingNet-Ligand on x1 - x0 equals the golden initial velocity."""
-    model = golden_model(goldens, "binding01_single", torch.float64)
-    batch = golden_batch(goldens, name, torch.float64)
-    displacement = golden_velocity(goldens, name, torch.float64)
-    rows = slots(batch.atom_complex, 1)
-    ours = model.initial_velocity(batch.atomic_numbers, displacement, rows).forces
-    golden = np.load(goldens / "golden_modules.npz")
-    assert error(ours, golden[f"binding01_single.{name}.velocity_init.f64"]) < 1e-9
+@pytest.mark.parametrize("dtype", SUFFIX, ids=SUFFIX.values())
+@pytest.mark.parametrize("name", ["A", "B", "C"])
+def test_the_rules_of_two_snapshots_are_the_authors(goldens, name, dtype):
+    """`learned` maps x1 - x0 by BindingNet-Ligand; `displacement` takes it unscaled.
+
+    C is the golden of the default neighbour cap: its 42 displacements reach it.
+    """
+    model = golden_model(goldens, "binding01_single", dtype)
+    unit, suffix = 8000.0, SUFFIX[dtype]
+    model.config = replace(model.config, ps_per_time_unit=unit)
+    displacement = golden_velocity(goldens, name, dtype)
+    start = Start(
+        batch=golden_batch(goldens, name, dtype),
+        generators=[torch.Generator()],
+        displacement=displacement,
+        spacing_ps=80.0,
+    )
+    file, key = "golden_modules", f"binding01_single.{name}.velocity_init"
+    if name == "C":
+        file, key = "golden_neighbour_cap", "C.velocity_init.lowest33_with_self"
+    with np.load(goldens / f"{file}.npz") as golden, torch.no_grad():
+        learned = model.initial_velocities(start, "learned") * unit
+        assert error(learned, golden[f"{key}.{suffix}"]) < TOLERANCE[dtype]
+    unscaled = model.initial_velocities(start, "displacement") * unit
+    assert error(unscaled, displacement.numpy()) < TOLERANCE[dtype]

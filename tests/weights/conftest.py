@@ -73,6 +73,7 @@ def publish(tmp_path, tensors, metadata) -> Callable[[bool], Published]:
         content = path.read_bytes()
         entry = Entry(
             name="tiny-ode",
+            model="neuralmd-ode",
             file=path.name,
             sha256=sha256,
             size=len(content),
@@ -172,15 +173,18 @@ def original(tmp_path, server) -> Callable[..., Original]:
     """Put model.pth and hyperparameter.txt on the server, in the authors' layout."""
 
     def make(
-        *, known: bool = True, seed: int = 0, flags: str | None = None
+        *,
+        known: bool = True,
+        folder: str = "NeuralMD_ODE/TINY_seed_0",
+        state: dict[str, torch.Tensor] | None = None,
+        flags: str | None = None,
     ) -> Original:
-        folder = f"NeuralMD_ODE/TINY_seed_{seed}"
-        model, text = write_published(
-            tmp_path / "theirs", published_state(seed=seed), flags
-        )
+        state = published_state() if state is None else state
+        model, text = write_published(tmp_path / "theirs", state, flags)
         content = model.read_bytes()
         entry = Entry(
             name="tiny-published",
+            model="neuralmd-ode",
             file="tiny-published.safetensors",
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest() if known else "",

@@ -11,6 +11,8 @@ from neuralmd_cli.errors import WeightsError
 from neuralmd_cli.weights.fetch import check, fetch, locate, resolve
 from neuralmd_cli.weights.model import load_model
 from neuralmd_cli.weights.registry import file_sha256
+from tests.published import FLAGS as TRAINING_FLAGS
+from tests.published import SDE_FLAGS, published_sde_state, published_state
 from tests.weights.conftest import sending
 
 NAME = "tiny-published"
@@ -40,6 +42,33 @@ def test_a_checkpoint_is_fetched_converted_and_then_used(original, server, cache
     assert fetch(made.entry) == path
     assert server.requests == 2
     assert left_in(cache) == ["seen.json", "tiny-published.safetensors"]
+
+
+def test_an_ode_with_a_refined_velocity_is_fetched(original):
+    """As the MISATO-1000 one: coefficient 0.01, hence a second ligand network."""
+    made = original(
+        known=False,
+        folder="NeuralMD_ODE/MISATO_1000_seed_42",
+        state=published_state(refined=True),
+        flags=TRAINING_FLAGS.format(0.01),
+    )
+    system = load_model(resolve(NAME, registry=made.registry)).system
+    assert system.config.velocity_refinement == 0.01
+    assert any(x.startswith("velocity_refinement.") for x in system.state_dict())
+
+
+def test_an_sde_is_fetched(original, server):
+    """As the MISATO-1000 one: noise from a sigma network, step 10."""
+    made = original(
+        known=False,
+        folder="NeuralMD_SDE/MISATO_1000_seed_42",
+        state=published_sde_state(),
+        flags=SDE_FLAGS,
+    )
+    system = load_model(resolve(NAME, registry=made.registry)).system
+    assert (system.name, system.config.noise) == ("neuralmd-sde", "published-scalar")
+    assert (system.config.step_ps, system.config.ps_per_time_unit) == (800, 8000)
+    assert server.requests == 2
 
 
 def test_a_mirror_goes_before_the_registered_address(original, server, monkeypatch):

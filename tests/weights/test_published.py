@@ -1,8 +1,9 @@
-"""The authors' ODE checkpoints are converted whole, or refused with the reason."""
+"""The authors' checkpoints are converted whole, or refused with the reason."""
 
 import pytest
 import torch
 
+from neuralmd_cli.bindingnet.published import published_name
 from neuralmd_cli.complex import collate
 from neuralmd_cli.errors import InputError, OutputError, WeightsError
 from neuralmd_cli.graph import slots
@@ -12,8 +13,15 @@ from neuralmd_cli.weights.checkpoint import load_checkpoint
 from neuralmd_cli.weights.model import load_model
 from neuralmd_cli.weights.published import import_published
 from neuralmd_cli.weights.registry import file_sha256
-from tests.golden import golden_state
-from tests.published import FLAGS, published_state, write_published
+from tests.published import (
+    BASELINE_FLAGS,
+    FLAGS,
+    SDE_FLAGS,
+    published_baseline_state,
+    published_sde_state,
+    published_state,
+    write_published,
+)
 from tests.toy import toy_complex
 
 
@@ -133,36 +141,123 @@ def test_a_network_of_two_snapshots_is_said(tmp_path):
         loaded.system.double().initial_velocities(start, "learned")
 
 
-def test_tensors_that_several_systems_have_are_said(tmp_path):
-    """Without flags, GNNMD and DenoisingLD cannot be told from a plain ODE."""
-    model, _ = write_published(tmp_path, published_state())
+STATES = {
+    "neuralmd-ode": lambda: published_state(refined=True, velocity=True),
+    "neuralmd-sde": published_sde_state,
+    "neuralmd-sde, one ligand": lambda: published_sde_state(rows=9, velocity=True),
+    "verletmd": lambda: published_baseline_state("verletmd"),
+    "gnnmd": lambda: published_baseline_state("gnnmd"),
+    "denoisingld": lambda: published_baseline_state("denoisingld"),
+}
+CASES = [
+    ("neuralmd-ode", FLAGS.format(0.5), None),
+    ("neuralmd-sde", SDE_FLAGS, None),
+    ("neuralmd-sde, one ligand", SDE_FLAGS.replace("Binding02", "Binding04"), None),
+    ("verletmd", BASELINE_FLAGS, None),
+    ("gnnmd", BASELINE_FLAGS, "gnnmd"),
+    ("denoisingld", BASELINE_FLAGS, "denoisingld"),
+]
+
+
+@pytest.mark.parametrize(("kind", "flags", "model"), CASES)
+def test_every_system_is_recognised_and_whole(tmp_path, kind, flags, model):
+    """By its keys, its flags or the user's word; each tensor arrives but `T`."""
+    state = STATES[kind]()
+    made, loaded = imported(tmp_path, state, flags, system=model)
+    name = kind.split(",")[0]
+    assert (made.system, loaded.system.name) == (name, name)
+    assert loaded.system.config == made.config
+    found = loaded.system.state_dict()
+    state.pop("T", None)
+    assert {published_name(k) for k in found} == set(state)
+    assert all(torch.equal(state[published_name(k)], v) for k, v in found.items())
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_every_system_simulates(tmp_path, kind):
+    """From one structure to ten finite snapshots in the published conventions."""
+    _, flags, model = next(x for x in CASES if x[0] == kind)
+    _, loaded = imported(tmp_path, STATES[kind](), flags, system=model)
+    (trajectory,) = simulate(
+        toy_complex(),
+        loaded.system.double(),
+        times=[80.0 * k for k in range(1, 11)],
+        device=torch.device("cpu"),
+    )
+    moves = trajectory.positions - toy_complex().ligand.positions
+    assert trajectory.positions.shape == (10, 9, 3)
+    assert torch.isfinite(trajectory.positions).all()
+    assert moves.abs().max() > 0
+
+
+def test_an_sde_keeps_its_noise_step_and_unit(tmp_path):
+    """gamma decides the kind of noise; step 10 is 800 ps, scaling 100 is 8 ns."""
+    made, _ = imported(tmp_path, published_sde_state(), SDE_FLAGS)
+    assert (made.config.noise, made.config.noise_rows) == ("published-scalar", 1)
+    assert (made.config.step_ps, made.config.ps_per_time_unit) == (800.0, 8000.0)
+    assert made.config.time_convention == "published"
+    assert made.notes == ()
+    made, _ = imported(tmp_path, published_sde_state(rows=9, velocity=True), SDE_FLAGS)
+    assert (made.config.noise, made.config.noise_rows) == ("published-coordinate", 9)
+    assert made.config.initial_velocity_network
+    assert [x for x in made.notes if "each of 9 atoms" in x]
+    assert [x for x in made.notes if "needs two snapshots" in x]
+
+
+def test_the_baselines_move_once_per_snapshot(tmp_path):
+    """80 ps; denoisingld in ten sub-steps."""
+    for name in ("gnnmd", "denoisingld", "verletmd"):
+        state = published_baseline_state(name)
+        made, _ = imported(tmp_path, state, BASELINE_FLAGS, system=name)
+        assert made.config.step_ps == 80
+        assert made.config.binding_net.is_published
+        assert getattr(made.config, "sub_steps", 10) == 10
+        assert getattr(made.config, "ps_per_time_unit", 80.0) == 80
+
+
+@pytest.mark.parametrize("flags", [None, BASELINE_FLAGS])
+def test_tensors_that_several_systems_have_are_asked_about(tmp_path, flags):
+    """GNNMD, DenoisingLD and a plain ODE have the same; no guess is made."""
+    model, text = write_published(tmp_path, published_state(), flags)
     output = tmp_path / "a.safetensors"
-    made = import_published(model, output, step=5.0, scaling=100.0)
-    assert "GNNMD and DenoisingLD" in made.notes[0]
+    given = {"hyperparameters": text} if flags else {}
+    with pytest.raises(
+        WeightsError, match="neuralmd-ode, gnnmd, denoisingld"
+    ) as caught:
+        import_published(model, output, **given)
+    assert "--model" in caught.value.hint
+    made = import_published(model, output, system="gnnmd", **given)
+    assert made.system == "gnnmd"
+    by_hand = {"step": 5.0, "scaling": 100.0}
+    with pytest.raises(WeightsError, match="no training flag tells"):
+        import_published(model, output, **given, **by_hand)
+    made = import_published(model, output, system="neuralmd-ode", **given, **by_hand)
+    assert made.config.step_ps == 400
+    with pytest.raises(WeightsError, match="--step means nothing to .* denoisingld"):
+        import_published(model, output, system="denoisingld", **given, **by_hand)
 
 
 @pytest.mark.parametrize(
-    ("name", "system"),
+    ("state", "flags", "model", "problem"),
     [
-        ("tiny_binding02_multi", "the SDE NeuralMD_Binding02"),
-        ("tiny_binding04_single", "the SDE NeuralMD_Binding04"),
-        ("tiny_verletmd", "VerletMD"),
+        (published_sde_state, SDE_FLAGS, "gnnmd", "no checkpoint of gnnmd"),
+        (published_state, FLAGS.format(0), "gnnmd", "no checkpoint of gnnmd"),
+        (published_state, FLAGS.format(0), "cgmd", "--model cgmd: there are no"),
+        (published_state, SDE_FLAGS, None, "is of NeuralMD_Binding02, but"),
+        (published_sde_state, FLAGS.format(0), None, "is of NeuralMD_Binding01, but"),
+        (
+            lambda: published_baseline_state("verletmd"),
+            "--NeuralMD_step_size=5",
+            None,
+            "is of NeuralMD, but the tensors of model.pth are those of verletmd",
+        ),
     ],
 )
-def test_other_systems_are_named_and_refused(tmp_path, shared, name, system):
-    """The authors' own state dicts are recognised by their keys."""
-    state = golden_state(shared / "goldens", name)
-    with pytest.raises(WeightsError, match=f"{system}; this version runs neuralmd-ode"):
-        imported(tmp_path, state)
+def test_keys_flags_and_model_must_agree(tmp_path, state, flags, model, problem):
+    """A contradiction is named, not resolved."""
+    with pytest.raises(WeightsError, match=problem):
+        imported(tmp_path, state(), flags, system=model)
     assert not (tmp_path / "imported.safetensors").exists()
-
-
-@pytest.mark.parametrize("name", ["tiny_gnnmd", "tiny_denoisingld"])
-def test_systems_with_the_tensors_of_an_ode_lack_its_flags(tmp_path, shared, name):
-    """Their own training flags have no step, so they are not taken for an ODE."""
-    state = golden_state(shared / "goldens", name)
-    with pytest.raises(WeightsError, match="does not give NeuralMD_scaling"):
-        imported(tmp_path, state, "--dataset=MISATO_100 --emb_dim=16")
 
 
 def test_the_other_radial_basis_is_refused(tmp_path):
@@ -217,13 +312,36 @@ def test_tensors_missing_extra_or_wrong_are_counted_and_named(
     assert not (tmp_path / "imported.safetensors").exists()
 
 
-@pytest.mark.parametrize("key", sorted(published_state()))
-def test_no_tensor_can_be_missing(tmp_path, key):
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        *(("neuralmd-ode", x) for x in sorted(published_state())),
+        *(("neuralmd-sde", x) for x in ("T", "gamma", "sigma_model.z_emb.weight")),
+        *(("verletmd", x) for x in ("last_layer.weight", "last_layer.bias")),
+        ("gnnmd", "complex_model.last_layers.layers.5.bias"),
+    ],
+)
+def test_no_tensor_can_be_missing(tmp_path, kind, key):
     """Each one on its own, those that give the sizes included."""
-    state = published_state()
+    state = published_state() if kind == "neuralmd-ode" else STATES[kind]()
+    flags = next(f for k, f, _ in CASES if k == kind)
     del state[key]
     with pytest.raises(WeightsError, match=key):
-        imported(tmp_path, state)
+        imported(tmp_path, state, flags, system=kind)
+
+
+@pytest.mark.parametrize("kind", STATES)
+def test_no_tensor_can_be_too_many_or_of_another_shape(tmp_path, kind):
+    """In every system, parameters that belong to no module included."""
+    _, flags, model = next(x for x in CASES if x[0] == kind)
+    with pytest.raises(WeightsError, match=r"1 is too many \(T2\)"):
+        imported(tmp_path, STATES[kind]() | {"T2": torch.ones(())}, flags, system=model)
+    for key in ("T", "gamma", "last_layer.weight", "ligand_model.last_layer.bias"):
+        state = STATES[kind]()
+        if key in state:
+            state[key] = torch.ones(5, 5)
+            with pytest.raises(WeightsError, match=rf"\({key} \[5, 5\] instead of"):
+                imported(tmp_path, state, flags, system=model)
 
 
 def test_all_problems_are_in_one_message(tmp_path):
@@ -265,7 +383,6 @@ def test_numbers_that_are_none_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("flag", "problem"),
     [
-        ("NeuralMD_binding_model=NeuralMD_Binding02", "is of NeuralMD_Binding02"),
         ("FrameNet_num_radial=100", "FrameNet_num_radial 100, but the tensors say 8"),
         ("emb_dim=128", "emb_dim 128, but the tensors say 16"),
         ("FrameNet_num_layers=4", "FrameNet_num_layers 4"),

@@ -21,9 +21,8 @@ from neuralmd_cli.dynamics.ode import (
     integrate,
 )
 from neuralmd_cli.dynamics.restraint import Tethered
-from neuralmd_cli.errors import InputError
 from neuralmd_cli.graph import slots
-from neuralmd_cli.models.binding_force import BindingForce, binding_force
+from neuralmd_cli.models.initial_velocity import check_rule, initial_velocities
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.objective import pose_loss
 from neuralmd_cli.models.system import (
@@ -35,12 +34,12 @@ from neuralmd_cli.models.system import (
     VelocityRule,
     Window,
 )
-from neuralmd_cli.models.thermal import batch_thermal_velocities
-
-FRICTION = 1 / 40.0
-"""Per ps; with the tether at critical damping, motion ends after some 300 ps."""
-CARBON = 12.0
-"""amu; sets the scale of the network's output."""
+from neuralmd_cli.models.tethered_force import (
+    damped_constants,
+    pull_error,
+    start_pull,
+    tethered_force,
+)
 
 
 class NeuralODE(TrainableSystem):
@@ -49,6 +48,7 @@ class NeuralODE(TrainableSystem):
     name: ClassVar[str] = "neuralmd-ode"
     summary: ClassVar[str] = "BindingNet's forces in Newton's equation, deterministic"
     adjustable: ClassVar[tuple[str, ...]] = ("v0", "solver", "step_ps")
+    draws: ClassVar[str] = "with --v0 thermal"
 
     def __init__(self, config: NeuralODEConfig) -> None:
         super().__init__()
@@ -71,21 +71,8 @@ class NeuralODE(TrainableSystem):
         binding_net: BindingNetConfig,
         options: Mapping[str, Any],
     ) -> "NeuralODE":
-        """Critically damped unless the options say otherwise.
-
-        One unit of the network's output then holds a carbon atom 1 Å from its start,
-        and the thermal speed swings the tether by the fluctuation of the data.
-        """
-        friction = float(options.get("friction_per_ps", FRICTION))
-        tether = float(options.get("tether_per_ps2", friction**2 / 4))
-        scale = CARBON * (tether or FRICTION**2 / 4)
-        constants = {
-            "binding_net": replace(binding_net, force_scale=scale),
-            "friction_per_ps": friction,
-            "tether_per_ps2": tether,
-            "thermal_speed": round(statistics.fluctuation * tether**0.5, 5),
-            "trained_elements": statistics.elements,
-        }
+        """Critically damped unless the options say otherwise."""
+        constants = damped_constants(statistics, binding_net, options)
         return cls(NeuralODEConfig(**(constants | dict(options))))
 
     @property
@@ -99,17 +86,7 @@ class NeuralODE(TrainableSystem):
         """Fill in what is open; refuse a rule these weights have nothing for."""
         settled = super().settled(settings)
         config = self.config
-        if settled.v0 == "thermal" and not config.thermal_speed:
-            raise InputError(
-                "--v0 thermal: these weights state no thermal speed.",
-                hint="Use --v0 zero.",
-            )
-        if settled.v0 == "learned" and not config.initial_velocity_network:
-            raise InputError(
-                "--v0 learned: these weights have no network for initial velocities.",
-                hint="Use --v0 zero"
-                + (" or thermal." if config.thermal_speed else "."),
-            )
+        check_rule(config, settled.v0)
         fixed = settled.solver in FIXED_STEP
         step = settled.step_ps or config.step_ps if fixed else None
         return replace(settled, step_ps=step)
@@ -150,36 +127,13 @@ class NeuralODE(TrainableSystem):
     def initial_velocities(
         self, start: Start, rule: VelocityRule
     ) -> Float[Tensor, "atoms 3"]:
-        """Velocities (Å/ps) at the start.
-
-        `learned` is BindingNet-Ligand's answer: for the displacement, in the published
-        variant (section 4.3); for the structure alone, in ours.
+        """Velocities (Å/ps) at the start; `initial_velocity.py` has the rules.
 
         Raises:
             InputError: the rule needs a second snapshot and there is none.
         """
-        batch, config = start.batch, self.config
-        if rule == "zero":
-            return torch.zeros_like(batch.positions)
-        if rule == "thermal":
-            return batch_thermal_velocities(
-                batch, config.thermal_speed, start.generators
-            )
-        published = config.binding_net.is_published
-        if rule == "learned" and not published:
-            return self._network_velocity(batch, batch.positions) * config.thermal_speed
-        if start.displacement is None or start.spacing_ps is None:
-            raise InputError(
-                f"--v0 {rule}: these weights take the velocity from two snapshots, and "
-                "a structure file holds one.",
-                hint="Use --v0 zero.",
-            )
-        if rule == "learned":
-            mapped = self._network_velocity(batch, start.displacement)
-            return mapped / config.ps_per_time_unit
-        if config.time_convention == "published":
-            return start.displacement / config.ps_per_time_unit
-        return start.displacement / start.spacing_ps
+        network = getattr(self, "initial_velocity", None)
+        return initial_velocities(self.config, network, start, rule)
 
     def solve(
         self,
@@ -202,9 +156,10 @@ class NeuralODE(TrainableSystem):
     def dynamics(self, batch: Batch) -> NewtonianODE:
         """The differential equation of these complexes, proteins encoded."""
         config = self.config
-        force_field: ForceField = self._forces(batch)
-        if config.tether_per_ps2:
-            force_field = self._tethered(force_field, batch)
+        tethered = self._tethered(batch)
+        force_field: ForceField = tethered
+        if not config.tether_per_ps2:
+            force_field = tethered.force_field
         return NewtonianODE(
             force_field=force_field,
             masses=batch.masses,
@@ -226,32 +181,16 @@ class NeuralODE(TrainableSystem):
     def pull_loss(
         self, window: Window, objective: Objective, gain: float
     ) -> Float[Tensor, ""]:
-        """One evaluation instead of a rollout: where the force at the start points.
-
-        A tethered ligand settles where the remaining force balances the tether, short
-        of the target; hence the gain.
-        """
-        batch = window.start.batch
-        positions = (batch.positions + self.pull(batch) / gain)[None]
-        return pose_loss(positions, window.targets[-1:], window, objective)
+        """Error of where the force at the start points."""
+        tethered = self._tethered(window.start.batch)
+        return pull_error(tethered, window, objective, gain)
 
     def pull(self, batch: Batch) -> Float[Tensor, "atoms 3"]:
         """Displacement (Å) that the force at the start would hold, if it stayed."""
-        tethered = self._tethered(self._forces(batch), batch)
-        return tethered.pull(batch.positions.new_zeros(()), batch.positions)
+        return start_pull(self._tethered(batch))
 
-    def _forces(self, batch: Batch) -> BindingForce:
-        unit = self.config.ps_per_time_unit**-2
-        return binding_force(self.binding_net, batch, unit=unit)
-
-    def _tethered(self, force_field: ForceField, batch: Batch) -> Tethered:
-        return Tethered(
-            force_field=force_field,
-            reference=batch.positions,
-            masses=batch.masses,
-            stiffness_per_ps2=self.config.tether_per_ps2,
-            reach=self.config.reach,
-        )
+    def _tethered(self, batch: Batch) -> Tethered:
+        return tethered_force(self.binding_net, batch, self.config)
 
     def _correction(self, batch: Batch) -> "_VelocityCorrection | None":
         if not self.config.velocity_refinement:
@@ -260,14 +199,6 @@ class NeuralODE(TrainableSystem):
         return _VelocityCorrection(
             network=self.velocity_refinement, batch=batch, scale=scale
         )
-
-    def _network_velocity(
-        self, batch: Batch, positions: Float[Tensor, "atoms 3"]
-    ) -> Float[Tensor, "atoms 3"]:
-        rows = slots(batch.atom_complex, batch.n_complexes)
-        features = self.initial_velocity(batch.atomic_numbers, positions, rows)
-        velocities: Tensor = features.forces
-        return velocities
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""BindingNet as a score, sampled by overdamped Langevin dynamics."""

@@ -1,0 +1,1 @@
+"""BindingNet predicting the next snapshot from this one, again and again."""

@@ -1,0 +1,1 @@
+"""BindingNet driving a second-order SDE."""

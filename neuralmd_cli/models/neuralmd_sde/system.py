@@ -1,0 +1,351 @@
+"""neuralmd-sde: BindingNet driving a second-order SDE (paper, eq. 11 and 37)."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neuralmd_cli.bindingnet.config import BindingNetConfig
+from neuralmd_cli.bindingnet.ligand import LigandEncoder
+from neuralmd_cli.bindingnet.model import BindingNet
+from neuralmd_cli.complex import Batch
+from neuralmd_cli.dynamics.grid import State, walk
+from neuralmd_cli.dynamics.ode import NewtonianODE, integrate
+from neuralmd_cli.dynamics.restraint import Tethered
+from neuralmd_cli.dynamics.sde import Langevin, response
+from neuralmd_cli.errors import InputError
+from neuralmd_cli.models.binding_force import binding_force
+from neuralmd_cli.models.initial_velocity import check_rule, initial_velocities
+from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
+from neuralmd_cli.models.neuralmd_sde.langevin import (
+    ROOM_TEMPERATURE,
+    Amplitude,
+    batch_shapes,
+    likelihood_loss,
+    spread,
+    warmth,
+)
+from neuralmd_cli.models.neuralmd_sde.published import NoisyForce, atom_scale
+from neuralmd_cli.models.objective import pose_loss
+from neuralmd_cli.models.system import (
+    Objective,
+    Settings,
+    Start,
+    Statistics,
+    TrainableSystem,
+    VelocityRule,
+    Window,
+)
+from neuralmd_cli.models.tethered_force import (
+    damped_constants,
+    pull_error,
+    tethered_force,
+)
+from neuralmd_cli.models.thermal import normal_draws
+
+Draw = Callable[[], Tensor]
+"""Standard normal numbers per atom, new ones at each call."""
+
+
+class NeuralSDE(TrainableSystem):
+    """BindingNet's forces, friction, tether and noise as one stochastic equation."""
+
+    name: ClassVar[str] = "neuralmd-sde"
+    summary: ClassVar[str] = "BindingNet's forces in Langevin's equation, with noise"
+    adjustable: ClassVar[tuple[str, ...]] = ("v0", "step_ps", "temperature_k")
+    draws: ClassVar[str] = "unless --temperature is 0"
+
+    def __init__(self, config: NeuralSDEConfig) -> None:
+        super().__init__()
+        self.config: NeuralSDEConfig = config
+        self.binding_net = BindingNet(config.binding_net)
+        if config.is_published:
+            self.noise_network = LigandEncoder(config.binding_net)
+            self.noise_scale = nn.Parameter(torch.zeros(config.noise_rows, 3))
+        elif config.noise_network:
+            self.noise_network = LigandEncoder(config.binding_net)
+            self.noise_head = nn.Linear(config.binding_net.channels, 1)
+            nn.init.zeros_(self.noise_head.weight)
+            nn.init.zeros_(self.noise_head.bias)
+        if config.initial_velocity_network:
+            self.initial_velocity = LigandEncoder(config.binding_net)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "NeuralSDE":
+        """Build it from `NeuralSDEConfig.to_dict`."""
+        return cls(NeuralSDEConfig.from_dict(dict(config)))
+
+    @classmethod
+    def for_data(
+        cls,
+        statistics: Statistics,
+        binding_net: BindingNetConfig,
+        options: Mapping[str, Any],
+    ) -> "NeuralSDE":
+        """Langevin dynamics as warm as the data, unless the options say otherwise."""
+        constants = damped_constants(statistics, binding_net, options)
+        constants["velocity_rule"] = "thermal"
+        return cls(NeuralSDEConfig(**(constants | dict(options))))
+
+    @property
+    def defaults(self) -> Settings:
+        """As the checkpoint was trained, at 300 K."""
+        config = self.config
+        return Settings(
+            v0=config.velocity_rule,
+            step_ps=config.step_ps,
+            temperature_k=None if config.is_published else ROOM_TEMPERATURE,
+        )
+
+    def settled(self, settings: Settings) -> Settings:
+        """Fill in what is open; refuse what these weights have nothing for."""
+        settled = super().settled(settings)
+        check_rule(self.config, settled.v0)
+        temperature = settled.temperature_k
+        if temperature is None:
+            return settled
+        if self.config.is_published:
+            raise InputError(
+                "--temperature: the noise of these weights knows no temperature.",
+                hint="Leave --temperature out, or use weights of Langevin dynamics.",
+            )
+        if not 0 <= temperature < math.inf:
+            raise InputError(
+                f"--temperature must be a number of kelvins from 0 on, not "
+                f"{temperature:g}.",
+                hint="Body temperature is 310.",
+            )
+        return settled
+
+    def is_random(self, settings: Settings) -> bool:
+        """Noise is the point of it, but at 0 K there is none."""
+        return self.config.is_published or settings.temperature_k != 0
+
+    def constants(self) -> dict[str, Any]:
+        """The kind of noise, and what goes with it."""
+        config = self.config
+        common = {"noise": config.noise, "time_convention": config.time_convention}
+        if config.is_published:
+            return common | {"solver": config.solver}
+        return common | {
+            "friction_per_ps": config.friction_per_ps,
+            "tether_per_ps2": config.tether_per_ps2,
+            "reach_angstrom": config.reach,
+            "thermal_speed_300k": config.thermal_speed,
+        }
+
+    def caveat(self, settings: Settings) -> str:
+        """Where the size of the fluctuation comes from."""
+        if self.config.is_published:
+            return "The noise of these weights grows with the step: no temperature."
+        return (
+            "How far the ligand swings as a whole is set by temperature and training "
+            "data, not by this pocket: read from RMSF which atoms move more, no more."
+        )
+
+    def rollout(
+        self, start: Start, times: Sequence[float], settings: Settings
+    ) -> Iterator[State]:
+        """Integrate the equation; the proteins are encoded once."""
+        batch, generators = start.batch, start.generators
+        rule = settings.v0 or self.config.velocity_rule
+        if self.config.is_published:
+            columns = self.config.noise_columns
+            return self.solve_published(
+                batch,
+                self.initial_velocities(start, rule),
+                times,
+                draw=lambda: normal_draws(batch, generators, columns),
+                step_ps=settings.step_ps,
+            )
+
+        def draw() -> Tensor:
+            drawn = normal_draws(batch, generators, 6)
+            return drawn.reshape(-1, 2, 3).transpose(0, 1)
+
+        temperature = settings.temperature_k
+        langevin = self.langevin(
+            batch, draw, ROOM_TEMPERATURE if temperature is None else temperature
+        )
+        if rule == "thermal":
+            velocities = langevin.thermal_velocities()
+        else:
+            velocities = self.initial_velocities(start, rule)
+        return self.solve_langevin(langevin, velocities, times, settings.step_ps)
+
+    def initial_velocities(
+        self, start: Start, rule: VelocityRule
+    ) -> Float[Tensor, "atoms 3"]:
+        """Velocities (Å/ps) at the start; `initial_velocity.py` has the rules.
+
+        Raises:
+            InputError: the rule needs a second snapshot and there is none.
+        """
+        network = getattr(self, "initial_velocity", None)
+        return initial_velocities(self.config, network, start, rule)
+
+    def langevin(
+        self, batch: Batch, draw: Draw, temperature_k: float = ROOM_TEMPERATURE
+    ) -> Langevin:
+        """Our equation for these complexes, their ligands kept in shape.
+
+        Args:
+            batch: the complexes; the tether holds them where they are.
+            draw: [2, atoms, 3] at each call; not called at 0 K.
+            temperature_k: K.
+        """
+        shape = batch_shapes(batch)
+        warm = warmth(batch, shape, self.config.thermal_speed, temperature_k)
+        nothing = torch.zeros_like(batch.positions).expand(2, -1, -1)
+        still = temperature_k == 0
+        return replace(
+            self._deterministic(batch),
+            thermal_energies=warm.thermal_energies,
+            draw=(lambda: nothing) if still else draw,
+            amplitude=None if still else self._amplitude(batch),
+            constraint=shape,
+        )
+
+    def solve_langevin(
+        self,
+        langevin: Langevin,
+        velocities: Float[Tensor, "atoms 3"],
+        times: Sequence[float],
+        step_ps: float | None = None,
+    ) -> Iterator[State]:
+        """Yield states of our equation; between two steps they are in shape, too."""
+        step = step_ps or self.config.step_ps
+        start = (velocities, langevin.reference)
+        states = walk(langevin.advance(step), start, times, step)
+        shape = langevin.constraint
+        if shape is None:
+            return states
+        return ((v, shape.restored(x, x)) for v, x in states)
+
+    def solve_published(
+        self,
+        batch: Batch,
+        velocities: Float[Tensor, "atoms 3"],
+        times: Sequence[float],
+        *,
+        draw: Draw,
+        step_ps: float | None = None,
+    ) -> Iterator[State]:
+        """Yield states of the published equation with the noise that `draw` gives."""
+        return integrate(
+            self.published_dynamics(batch, draw).derivative,
+            (velocities, batch.positions),
+            times,
+            solver=self.config.solver,
+            step_ps=step_ps or self.config.step_ps,
+        )
+
+    def published_dynamics(self, batch: Batch, draw: Draw) -> NewtonianODE:
+        """The published equation of these complexes, noise in its drift.
+
+        Args:
+            batch: the complexes.
+            draw: standard normal numbers, [atoms, 1] or [atoms, 3], at each call.
+
+        Raises:
+            InputError: the weights hold the noise of another ligand's atoms.
+        """
+        unit = self.config.ps_per_time_unit**-2
+        force = NoisyForce(
+            force_field=binding_force(self.binding_net, batch, unit=unit),
+            network=self.noise_network,
+            scale=atom_scale(self.noise_scale, batch),
+            batch=batch,
+            draw=draw,
+            unit=unit,
+        )
+        return NewtonianODE(force_field=force, masses=batch.masses)
+
+    def loss(
+        self, window: Window, objective: Objective, generator: torch.Generator
+    ) -> Float[Tensor, ""]:
+        """Error of the mean path, and how likely the targets are about it.
+
+        The mean path is the rollout without noise and without keeping shapes: bonds
+        are the business of `geometry_weight`. The likelihood trains the noise alone.
+        The published ways are trained as the authors do, on one noisy rollout.
+        """
+        rules = objective.velocity_rules
+        rule = rules[int(torch.randint(len(rules), (), generator=generator))]
+        start, times = window.start, window.times
+        if self.config.is_published:
+            states = self.rollout(start, times, Settings(v0=rule))
+            positions = torch.stack([x for _, x in states])
+            return pose_loss(positions, window.targets, window, objective)
+        mean_rule: VelocityRule = "zero" if rule == "thermal" else rule
+        velocities = self.initial_velocities(start, mean_rule)
+        mean = self._deterministic(start.batch)
+        states = self.solve_langevin(mean, velocities, times)
+        positions = torch.stack([x for _, x in states])
+        loss = pose_loss(positions, window.targets, window, objective)
+        amplitude = self._amplitude(start.batch)
+        if amplitude is None:
+            return loss
+        variances = self._variances(amplitude, times, thermal=rule == "thermal")
+        errors = window.targets - positions.detach()
+        return loss + likelihood_loss(errors, variances)
+
+    def pull_loss(
+        self, window: Window, objective: Objective, gain: float
+    ) -> Float[Tensor, ""]:
+        """Error of where the force at the start points."""
+        tethered = self._tethered(window.start.batch)
+        return pull_error(tethered, window, objective, gain)
+
+    def _variances(
+        self, amplitude: Amplitude, times: Sequence[float], *, thermal: bool
+    ) -> Float[Tensor, "times atoms"]:
+        """Variance (Å²) of each atom's coordinates at each time, at 300 K."""
+        config, batch = self.config, amplitude.batch
+        shape = batch_shapes(batch)
+        warm = warmth(batch, shape, config.thermal_speed, ROOM_TEMPERATURE)
+        factors = amplitude(batch.positions)
+        stiffness = config.tether_per_ps2
+        rows = [
+            spread(
+                warm,
+                batch.masses,
+                factors,
+                response(config.friction_per_ps, stiffness, time),
+                stiffness,
+                thermal_start=thermal,
+            )
+            for time in times
+        ]
+        return torch.stack(rows)
+
+    def _deterministic(self, batch: Batch) -> Langevin:
+        """The equation at 0 K, shapes free to change."""
+        tethered = self._tethered(batch)
+        nothing = torch.zeros_like(batch.positions).expand(2, -1, -1)
+        return Langevin(
+            force_field=tethered.held,
+            reference=tethered.reference,
+            masses=tethered.masses,
+            friction_per_ps=self.config.friction_per_ps,
+            stiffness_per_ps2=self.config.tether_per_ps2,
+            thermal_energies=torch.zeros_like(batch.masses),
+            draw=lambda: nothing,
+        )
+
+    def _tethered(self, batch: Batch) -> Tethered:
+        return tethered_force(self.binding_net, batch, self.config)
+
+    def _amplitude(self, batch: Batch) -> Amplitude | None:
+        if not self.config.noise_network:
+            return None
+        return Amplitude(
+            network=self.noise_network,
+            head=self.noise_head,
+            batch=batch,
+            limit=self.config.amplitude_limit,
+        )

@@ -1,0 +1,1 @@
+"""BindingNet as an energy, its forces moving the ligand by velocity Verlet."""
