@@ -80,7 +80,7 @@ class _System:
     ligand: LigandFile
     residue: Residue
     kept: Int[ndarray, " kept"]  # rows of the complex in the trajectory, with H
-    members: tuple[Int[ndarray, " members"], ...]  # places in `kept` of each residue
+    members: tuple[Int[ndarray, " _"], ...]  # places in `kept` of each residue
     anchors: tuple[int, ...]  # one of each but the ligand, as places in `kept`
 
 

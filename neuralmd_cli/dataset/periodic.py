@@ -89,9 +89,9 @@ def _counts(
 def plan(
     positions: Float[ndarray, "atoms 3"],
     cell: Float[ndarray, "3 3"],
-    residues: Sequence[Int[ndarray, " members"]],
+    residues: Sequence[Int[ndarray, " _"]],
     anchors: Sequence[int],
-    ligand_parents: Int[ndarray, " members"],
+    ligand_parents: Int[ndarray, " ligand"],
 ) -> Plan:
     """Find out how the atoms hang together.
 

@@ -73,8 +73,8 @@ def named_protein(
     if others:
         model.add_chain(gemmi.Chain("X"))
     for number, rows in enumerate(others, start=1):
-        names = _counted([_symbol(atomic_numbers[x]) for x in rows], set())
-        name = "UNL" if len(rows) > 1 else _symbol(atomic_numbers[rows[0]])
+        names = _counted([_symbol(int(atomic_numbers[x])) for x in rows], set())
+        name = "UNL" if len(rows) > 1 else _symbol(int(atomic_numbers[rows[0]]))
         names = names if len(rows) > 1 else [name]
         residue = _residue(name, number, rows, names, atomic_numbers, positions)
         residue.het_flag = "H"
@@ -164,7 +164,7 @@ def _names(
     if len(ends) == 1 and atomic_numbers[ends[0]] == 8:
         known[ends[0]] = "OXT"
     rest = [x for x in rows if x not in known]
-    symbols = [_symbol(atomic_numbers[x]) for x in rest]
+    symbols = [_symbol(int(atomic_numbers[x])) for x in rest]
     known |= dict(zip(rest, _counted(symbols, set(known.values())), strict=True))
     return [known[x] for x in rows]
 
@@ -175,8 +175,13 @@ def _template(residue: str) -> tuple[Chem.Mol, tuple[str, ...]]:
     standard = _STANDARD.get(residue, residue)
     letter = gemmi.find_tabulated_residue(standard).one_letter_code
     molecule = Chem.MolFromSequence(letter)
-    # What ends a chain is there once per chain, not in every residue.
     names = [x.GetPDBResidueInfo().GetName().strip() for x in molecule.GetAtoms()]
+    atoms = dict(zip(names, molecule.GetAtoms(), strict=True))
+    if residue == "ILE" and "CG1" not in _neighbours(atoms["CD1"]):
+        # RDKit gives the longer branch to CG2; to the PDB it is CG1.
+        swap = {"CG1": "CG2", "CG2": "CG1"}
+        names = [swap.get(name, name) for name in names]
+    # What ends a chain is there once per chain, not in every residue.
     kept = [k for k, name in enumerate(names) if name != "OXT"]
     place = {atom: k for k, atom in enumerate(kept)}
     bonds = [
@@ -186,6 +191,12 @@ def _template(residue: str) -> tuple[Chem.Mol, tuple[str, ...]]:
     ]
     numbers = [molecule.GetAtomWithIdx(k).GetAtomicNum() for k in kept]
     return skeleton(numbers, bonds), tuple(names[k] for k in kept)
+
+
+def _neighbours(atom: Chem.Atom) -> set[str]:
+    """PDB names of the atoms bonded to one."""
+    around = atom.GetNeighbors()
+    return {str(x.GetPDBResidueInfo().GetName()).strip() for x in around}
 
 
 def _counted(symbols: Sequence[str], taken: set[str]) -> list[str]:
@@ -202,7 +213,7 @@ def _counted(symbols: Sequence[str], taken: set[str]) -> list[str]:
 
 
 def _symbol(number: int) -> str:
-    return str(gemmi.Element(int(number)).name).upper()
+    return str(gemmi.Element(number).name).upper()
 
 
 def _residue(
