@@ -148,6 +148,8 @@ def read_own(
     found = f"{residue_label(system.residue)} is the ligand of {files.ligand.name}."
     said = [found, *ligand.notes, *notes, *protein.notes, *stereo, *sampled.notes]
     said += [f"{x}." for x in time_notes if frames is None]
+    if not any(topology.atom(int(k)).element.number == 1 for k in system.kept):
+        said.append("The trajectory holds no hydrogens; none are counted.")
     return OwnReading(
         reading=Reading(
             recording=recording,

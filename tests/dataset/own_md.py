@@ -85,7 +85,7 @@ def places(frames: int, seed: int = 0) -> np.ndarray:
 def own_md(
     folder: Path, *, frames: int = 12, angles: float = 90.0, swelling: float = 0.0
 ) -> OwnMD:
-    """Write top.pdb (all atoms, wrapped) and ligand.sdf (its atoms in another order)."""
+    """Write top.pdb (all atoms, wrapped) and ligand.sdf (in another order)."""
     truth = places(frames)
     lengths = np.full((frames, 3), 40.0) * np.linspace(1, 1 + swelling, frames)[:, None]
     degrees = np.full((frames, 3), angles)

@@ -70,7 +70,7 @@ def test_names_are_those_of_misatos_table(shared):
 
 
 def peptide(sequence):
-    """All heavy atoms of a peptide in space, shuffled, with what named_protein wants."""
+    """Heavy atoms of a peptide, shuffled: elements, places, rows of the backbone."""
     molecule = Chem.AddHs(Chem.MolFromSequence(sequence))
     assert AllChem.EmbedMolecule(molecule, randomSeed=3) == 0
     molecule = Chem.RemoveHs(molecule)
