@@ -107,8 +107,8 @@ def simulate(
         int,
         typer.Option(
             min=1,
-            help="Runs that differ by their random draws: neuralmd-sde, denoisingld and "
-            "cgmd draw, neuralmd-ode and verletmd with --v0 thermal.",
+            help="Runs that differ by their random draws: neuralmd-sde, denoisingld, "
+            "cgmd draw; neuralmd-ode and verletmd with --v0 thermal.",
             rich_help_panel=SIMULATION,
         ),
     ] = 1,

@@ -15,6 +15,7 @@ from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.models.autoregressive import next_snapshot, walk_moves
 from neuralmd_cli.models.cgmd.config import CGMDConfig
 from neuralmd_cli.models.noise import (
+    TORN,
     NetworkScore,
     NoiseEmbedding,
     langevin,
@@ -80,6 +81,12 @@ class CGMD(TrainableSystem):
     def constants(self) -> dict[str, Any]:
         """The noise levels of the refinement."""
         return {"noise_levels_angstrom": list(self.config.schedule.levels)}
+
+    def caveat(self, settings: Settings) -> str:
+        """Noise on each atom alone strains what joins them."""
+        if not self.is_random(settings):
+            return ""
+        return TORN
 
     def rollout(
         self, start: Start, times: Sequence[float], settings: Settings
