@@ -122,7 +122,8 @@ def add(
     """
     from neuralmd_cli.dataset.add import add as put
     from neuralmd_cli.dataset.add import place_for
-    from neuralmd_cli.dataset.own_trajectory import OwnFiles, read_own
+    from neuralmd_cli.dataset.own_system import OwnFiles
+    from neuralmd_cli.dataset.own_trajectory import read_own
 
     if spacing_ps is not None and not 0 < spacing_ps < float("inf"):
         raise typer.BadParameter(
