@@ -15,6 +15,7 @@ from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.hydrogens import carry_hydrogens
+from neuralmd_cli.models.names import DEFAULT_MODEL
 from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
@@ -231,13 +232,21 @@ def _system(
             hint=f"Known are {', '.join(SYSTEMS)}.",
         )
     kind = None if model is None else SYSTEMS[model]
+    if kind is not None and kind.oracle:
+        raise InputError(
+            f"--model {model}: it reads the answer from a recording, so it can only be "
+            "scored.",
+            hint="Use --model frozen, or another of `neuralmd models`.",
+        )
     if kind is not None and not issubclass(kind, TrainableSystem):
         if weights is not None:
             raise InputError(
                 f"--weights: the model {model} has none.", hint="Leave --weights out."
             )
         return kind.from_config({}).eval(), None
-    loaded = load_model(resolve(weights, url=url, progress=progress))
+    loaded = load_model(
+        resolve(weights, model=model or DEFAULT_MODEL, url=url, progress=progress)
+    )
     if kind is not None and loaded.system.name != kind.name:
         raise InputError(
             f"--model {model}: the weights {loaded.name} are of {loaded.system.name}.",
@@ -263,7 +272,7 @@ def _warnings(
         rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
         warnings.append(
             f"All {replicas} replicas are the same: {system.name}{rule} draws nothing."
-            + (" Use --v0 thermal." if "v0" in system.adjustable else "")
+            + (f" It draws only {system.draws}." if system.draws else "")
         )
     if not isinstance(system, TrainableSystem):
         return warnings

@@ -26,7 +26,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--name", required=True)
     parser.add_argument("--description", required=True, help="one line")
     parser.add_argument("--card", required=True, help="file name of the model card")
-    parser.add_argument("--default", action="store_true", help="use it by default")
+    parser.add_argument(
+        "--default", action="store_true", help="use it by default for its model"
+    )
     parser.add_argument(
         "--remote", action="store_true", help="not bundled: users download it"
     )
@@ -34,10 +36,12 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def registered(registry: Registry, entry: Entry) -> Registry:
-    """The registry with the entry in it; a new default replaces the old one."""
+    """The registry with the entry in it; a new default replaces its model's old one."""
     others = [x for x in registry.entries if x.name != entry.name]
     if entry.default:
-        others = [replace(x, default=False) for x in others]
+        others = [
+            replace(x, default=x.default and x.model != entry.model) for x in others
+        ]
     return replace(registry, entries=(*others, entry))
 
 
@@ -66,6 +70,7 @@ def main() -> None:
             sys.exit(f"Error: there is no model card {folder / options.card}.")
         entry = Entry(
             name=options.name,
+            model=checkpoint.metadata.model,
             file=options.file.name,
             sha256=checkpoint.sha256,
             size=options.file.stat().st_size,

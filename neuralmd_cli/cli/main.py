@@ -11,6 +11,7 @@ from neuralmd_cli.cli import weights
 from neuralmd_cli.cli.compare import compare
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
 from neuralmd_cli.cli.data import group as data
+from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.version import VERSION
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(rmsf)
 app.command()(compare)
+app.command()(models)
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from neuralmd_cli.models.names import DEFAULT_MODEL, PLACES
+
 INPUT, SIMULATION, OUTPUT, MODEL = "Input", "Simulation", "Output", "Model"
 """Headings under which a command's help groups its options."""
 
@@ -17,6 +19,12 @@ def _device(text: str) -> str:
     if DEVICE.fullmatch(text):
         return text
     raise typer.BadParameter("give auto, cpu, cuda, cuda:N or mps")
+
+
+def _model(text: str | None) -> str | None:
+    if text is None or text in PLACES:
+        return text
+    raise typer.BadParameter(f"there is no {text}; known are {', '.join(PLACES)}")
 
 
 ProteinFile = Annotated[
@@ -77,13 +85,25 @@ Device = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help=f"Which model: {', '.join(PLACES)}; `neuralmd models` describes them. "
+        f"Without it, that of --weights, or {DEFAULT_MODEL}.",
+        callback=_model,
+        show_default=False,
+        rich_help_panel=MODEL,
+    ),
+]
 Weights = Annotated[
     str | None,
     typer.Option(
         "--weights",
         metavar="NAME|PATH",
         help="Weights: a name of `neuralmd weights list`, or a .safetensors file. "
-        "Without it, the default weights.",
+        "Without it, the default weights of the model.",
         show_default=False,
         rich_help_panel=MODEL,
     ),

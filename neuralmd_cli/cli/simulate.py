@@ -16,6 +16,7 @@ from neuralmd_cli.cli.options import (
     Device,
     Json,
     LigandFile,
+    Model,
     Output,
     ProteinFile,
     Quiet,
@@ -96,8 +97,8 @@ def simulate(
     v0: Annotated[
         V0 | None,
         typer.Option(
-            help="Velocity at the start; without it, what the weights were trained "
-            "for.",
+            help="Velocity at the start, for models that have one; without it, what "
+            "the weights were trained for.",
             show_default=False,
             rich_help_panel=SIMULATION,
         ),
@@ -106,7 +107,8 @@ def simulate(
         int,
         typer.Option(
             min=1,
-            help="Runs that differ by their random draws; only --v0 thermal draws.",
+            help="Runs that differ by their random draws: neuralmd-sde, denoisingld, "
+            "cgmd draw; neuralmd-ode and verletmd with --v0 thermal.",
             rich_help_panel=SIMULATION,
         ),
     ] = 1,
@@ -114,7 +116,8 @@ def simulate(
     solver: Annotated[
         SolverName | None,
         typer.Option(
-            help="How to integrate; without it, as the weights say.",
+            help="How to integrate, for models that let you choose; without it, as "
+            "the weights say.",
             show_default=False,
             rich_help_panel=SIMULATION,
         ),
@@ -123,6 +126,16 @@ def simulate(
         float | None,
         typer.Option(
             help="Step of the solver, ps; without it, as the weights say.",
+            show_default=False,
+            rich_help_panel=SIMULATION,
+        ),
+    ] = None,
+    temperature_k: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature",
+            metavar="K",
+            help="Temperature, K, for models that have one.",
             show_default=False,
             rich_help_panel=SIMULATION,
         ),
@@ -147,6 +160,7 @@ def simulate(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    model: Model = None,
     weights: Weights = None,
     weights_url: WeightsUrl = None,
     device: Device = "auto",
@@ -155,8 +169,11 @@ def simulate(
 
     neuralmd simulate --protein P.pdb --ligand L.sdf --ns 8 -o traj.dcd
     """
-    if step_ps is not None and not 0 < step_ps < math.inf:
-        raise typer.BadParameter("must be a positive number", param_hint="'--step-ps'")
+    for name, value in (("--step-ps", step_ps), ("--temperature", temperature_k)):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter(
+                "must be a positive number", param_hint=f"'{name}'"
+            )
     if step_ps is not None and solver is SolverName.dopri5:
         raise typer.BadParameter(
             "dopri5 chooses its steps itself", param_hint="'--step-ps'"
@@ -178,11 +195,13 @@ def simulate(
             ligand_index=ligand_index,
             ligand_id=ligand_id,
             smiles=smiles,
+            model=model,
             v0=None if v0 is None else v0.value,
             replicas=replicas,
             seed=seed,
             solver=None if solver is None else solver.value,
             step_ps=step_ps,
+            temperature_k=temperature_k,
             device=device,
             weights=weights,
             weights_url=weights_url,
@@ -247,8 +266,8 @@ def _trust(run: "Run") -> str:
     rest = f" {run.caveat}" if run.caveat else ""
     if run.record.model is None:
         return (
-            "How far to trust it: a trivial predictor, to judge others by; see "
-            f"docs/models.{rest}"
+            f"How far to trust it: {run.record.dynamics['system']} is a baseline, "
+            f"there to judge models by; it has learned from no data.{rest}"
         )
     name, metrics = run.record.model.name, run.metrics
     keys = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ def list_weights(as_json: Json = False) -> None:
     rows = [
         {
             "name": x.name,
+            "model": x.model,
             "default": x.default,
             "where": locate(x, registry).where,
             "size_bytes": x.size,
@@ -268,11 +270,16 @@ def _print_json(content: object) -> None:
 def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Column, Table
 
+    shown = set[str]()
     # A name is there to be copied, so it is never cut short.
     name = Column("name", no_wrap=True)
     table = Table(name, "size", "where", "description", box=None)
-    for row in rows:
+    for row in sorted(rows, key=itemgetter("model")):
+        if row["model"] not in shown:
+            shown.add(row["model"])
+            table.add_row(f"of {row['model']}:", style="bold")
         default = " (default)" if row["default"] else ""
         size = f"{row['size_bytes'] / 1e6:.1f} MB"
-        table.add_row(row["name"] + default, size, row["where"], row["description"])
+        cells = (size, row["where"], row["description"])
+        table.add_row(f"  {row['name']}{default}", *cells)
     print_table(table)

@@ -24,6 +24,11 @@ STRIDE = 0.5
 """Step of a sub-step, in units of its noise level squared; beyond 2 it diverges."""
 LOWEST = 0.02
 """Å; less than a bond swings by at 300 K, so that the last level repairs it."""
+TORN = (
+    "The noise is drawn for each atom alone and strains the bonds: look at them before "
+    "anything else."
+)
+"""What must be said of a trajectory made with such noise."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,21 +1,15 @@
-"""Every system, by the name that users give to `--model`."""
+"""Every system, by the name that users give to `--model`; its line is in `names.py`."""
 
-from neuralmd_cli.models.cgmd.system import CGMD
-from neuralmd_cli.models.denoisingld.system import DenoisingLD
-from neuralmd_cli.models.gnnmd.system import GNNMD
-from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
-from neuralmd_cli.models.neuralmd_sde.system import NeuralSDE
+from importlib import import_module
+
+from neuralmd_cli.models.names import PLACES
 from neuralmd_cli.models.system import System
-from neuralmd_cli.models.verletmd.system import VerletMD
 
-SYSTEMS: dict[str, type[System]] = {
-    x.name: x
-    for x in (
-        NeuralODE,
-        NeuralSDE,
-        VerletMD,
-        GNNMD,
-        DenoisingLD,
-        CGMD,
-    )
-}
+
+def _imported(place: str) -> type[System]:
+    module, _, name = place.partition(":")
+    system: type[System] = getattr(import_module(module), name)
+    return system
+
+
+SYSTEMS: dict[str, type[System]] = {k: _imported(v) for k, v in PLACES.items()}

@@ -1,7 +1,7 @@
 """What a system is to the rest of the program: one class, one interface.
 
 A system predicts how the ligands of a batch move. Adding one means a folder beside
-this file with a subclass of `System`, and a line in `registry.py`.
+this file with a subclass of `System`, and a line in `names.py`.
 """
 
 from abc import ABC, abstractmethod
@@ -41,7 +41,7 @@ class Start:
     displacement: Float[Tensor, "atoms 3"] | None = None  # Å per snapshot
     spacing_ps: float | None = None  # between two snapshots, if any were seen
     observed: Float[Tensor, "snapshots atoms 3"] | None = None  # Å; None: the start
-    molecules: Sequence[Chem.Mol] | None = None  # heavy atoms in the batch's order
+    molecules: Sequence[Chem.Mol] | None = None  # heavy atoms in the same order
     future: Float[Tensor, "times atoms 3"] | None = None  # Å; for oracles alone
 
     def __post_init__(self) -> None:
@@ -79,6 +79,8 @@ class System(nn.Module, ABC):
     """One line for lists."""
     adjustable: ClassVar[tuple[str, ...]] = ()
     """The fields of `Settings` that mean something to it."""
+    draws: ClassVar[str] = ""
+    """When it draws random numbers: "at every step"; empty if never."""
     oracle: ClassVar[bool] = False
     """True if it reads `Start.future`, so that it can be scored but not used."""
 

@@ -13,6 +13,7 @@ from typing import Literal
 import pooch
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.models.names import DEFAULT_MODEL
 from neuralmd_cli.transfer import Progress
 from neuralmd_cli.weights.download import RETRIES, Download, download
 from neuralmd_cli.weights.originals import check_converted, fetch_original
@@ -50,6 +51,7 @@ def locate(entry: Entry, registry: Registry) -> Location:
 def resolve(
     name_or_path: str | Path | None = None,
     *,
+    model: str = DEFAULT_MODEL,
     url: str | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
@@ -58,7 +60,8 @@ def resolve(
 
     Args:
         name_or_path: a registered name goes before a file of that name; by default
-            the registry's default weights.
+            the registry's default weights of the model.
+        model: whose default is meant.
         url: where to download from, before `NEURALMD_WEIGHTS_URL`.
         registry: by default the one that comes with neuralmd.
         progress: told of a download, if there is one.
@@ -70,7 +73,7 @@ def resolve(
     registry = registry or load_registry()
     names = {x.name for x in registry.entries}
     if name_or_path is None:
-        entry = registry.default()
+        entry = registry.default(model)
     elif str(name_or_path) not in names and _is_path(name_or_path):
         return _existing(Path(name_or_path))
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import neuralmd_cli
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.models.names import DEFAULT_MODEL
 
 REGISTRY_FILE = "registry.toml"
 
@@ -18,12 +19,13 @@ class Entry:
     """One published checkpoint."""
 
     name: str
+    model: str  # what it is of, as `--model` names it
     file: str  # its name in the weights folder, the cache and at the download address
     size: int  # bytes, of the original if there is one, else of the file
     description: str
     card: str  # file name of the model card
     sha256: str = ""  # of the same; only an original may be without
-    default: bool = False
+    default: bool = False  # of its model
     bundled: bool = False  # comes with neuralmd, so it needs no download
     url: str = ""  # download address, where one is public
     original: str = ""  # path at the address of a file of others, to be converted
@@ -58,8 +60,9 @@ class Registry:
         names = [x.name for x in self.entries]
         if len(set(names)) < len(names):
             raise ValueError("a name stands there twice")
-        if sum(x.default for x in self.entries) > 1:
-            raise ValueError("there is more than one default")
+        models = [x.model for x in self.entries if x.default]
+        if len(set(models)) < len(models):
+            raise ValueError("there is more than one default of a model")
 
     def entry(self, name: str) -> Entry:
         """The entry of that name.
@@ -78,18 +81,23 @@ class Registry:
             f"There are no weights named {name}; known names: {listed}.", hint=hint
         )
 
-    def default(self) -> Entry:
-        """The weights used where none are named.
+    def default(self, model: str = DEFAULT_MODEL) -> Entry:
+        """The weights of a model used where none are named.
 
         Raises:
             WeightsError: the registry names no default.
         """
-        for entry in self.entries:
+        own = [x for x in self.entries if x.model == model]
+        for entry in own:
             if entry.default:
                 return entry
+        train = f"train some with `neuralmd train --model {model}` and give them with "
         raise WeightsError(
-            "This version of neuralmd comes without default weights.",
-            hint="Give a checkpoint with --weights FILE.safetensors.",
+            f"neuralmd comes without default weights of the model {model}.",
+            hint=f"Choose --weights {' or '.join(x.name for x in own)}, or {train}"
+            "--weights FILE.safetensors."
+            if own
+            else f"{train.capitalize()}--weights FILE.safetensors.",
         )
 
 

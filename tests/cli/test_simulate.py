@@ -84,6 +84,32 @@ def test_numbers_are_rounded_but_never_to_all_or_none(value, unit, shown):
     assert _shown(Check(name="x", value=value, unit=unit, meaning="")) == shown
 
 
+@pytest.mark.parametrize("name", ["frozen", "linear", "observed-mean", "relaxed"])
+def test_models_without_weights_run_and_say_what_they_are(tmp_path, name):
+    """All but the oracle; the record has no weights, the summary calls it baseline."""
+    output = tmp_path / "traj.dcd"
+    ligand = EXAMPLE / "ligand_13v.sdf"
+    options = ["--model", name, "--ns", 0.4, "--replicas", 2]
+    result = run("--ligand", ligand, "-o", output, *options)
+    assert result.exit_code == 0, result.stderr
+    assert f"{name} is a baseline" in result.stdout
+    assert f"All 2 replicas are the same: {name} draws nothing." in result.stderr
+    same = "the same as frozen here" in result.stderr
+    assert same == (name in ("linear", "observed-mean"))
+    record = json.loads((tmp_path / "traj.json").read_text())
+    assert record["model"] is None
+    assert record["dynamics"]["system"] == name
+    moved = [x["rmsd_max"]["value"] for x in record["results"]]
+    assert moved[0] == moved[1]
+    assert (moved[0] > 0.01) == (name == "relaxed")
+
+
+def test_the_model_may_be_named_beside_its_weights(tmp_path, weights):
+    """Which changes nothing, unless they are of another model."""
+    result = nik(tmp_path / "traj.dcd", weights, "--model", "neuralmd-ode")
+    assert result.exit_code == 0, result.stderr
+
+
 def test_weights_no_better_than_a_frozen_ligand_are_called_that(tmp_path):
     """The bundled weights, whose interval holds zero."""
     ligand = EXAMPLE / "ligand_13v.sdf"
@@ -135,6 +161,11 @@ def test_rmsf_needs_no_more_than_the_trajectory(tmp_path, weights):
         (["--v0", "fast"], 2, "thermal"),
         (["--v0", "learned"], 1, "no network"),
         (["--weights", "neuralmd-odd"], 1, "neuralmd-odd"),
+        (["--temperature", "-3"], 2, "must be a positive"),
+        (["--temperature", "300"], 1, "--temperature means nothing to"),
+        (["--model", "frosen"], 2, "there is no frosen; known are neuralmd-ode, fro"),
+        (["--model", "frozen"], 1, "--weights: the model frozen has none"),
+        (["--model", "mean-pose"], 1, "it can only be scored"),
     ],
 )
 def test_bad_options_are_one_message(tmp_path, weights, arguments, code, message):

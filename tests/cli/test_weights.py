@@ -23,6 +23,7 @@ __all__ = ["cache", "metadata", "original", "publish", "server", "tensors"]
 ENTRY = """
 [[weights]]
 name = "{0.name}"
+model = "{0.model}"
 file = "{0.file}"
 sha256 = "{0.sha256}"
 size = {0.size}

@@ -1,5 +1,7 @@
 """The published variants of the paper's baselines give the authors' numbers."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -26,6 +28,12 @@ move, so that after five the authors' own float32 velocities are 8e-3 off."""
 @pytest.fixture(scope="module")
 def goldens(shared):
     return shared / "goldens"
+
+
+@cache
+def model_of(goldens, name, dtype):
+    """Built and filled once; no test changes it."""
+    return golden_model(goldens, name, dtype)
 
 
 def modules(goldens, size):
@@ -55,7 +63,7 @@ def moves(model, start, count, **settings):
 @EVERY
 def test_verletmd_is_the_authors(goldens, size, name, dtype):
     """Atom invariants, energy, force and one move of verletmd."""
-    model = golden_model(goldens, f"{size}verletmd", dtype)
+    model = model_of(goldens, f"{size}verletmd", dtype)
     start = start_of(goldens, name, dtype)
     batch = start.batch
     field = model.force_field(batch)
@@ -83,7 +91,7 @@ def test_verletmd_is_the_authors(goldens, size, name, dtype):
 )
 def test_a_move_is_the_authors(goldens, model_name, key, size, name, dtype):
     """gnnmd's displacement and denoisingld's score, by one move of either."""
-    model = golden_model(goldens, f"{size}{model_name}", dtype)
+    model = model_of(goldens, f"{size}{model_name}", dtype)
     x, v = moves(model, start_of(goldens, name, dtype), 1)
     golden = modules(goldens, size)[f"{model_name}.{name}.{key}.{SUFFIX[dtype]}"]
     assert error(x[1] - x[0], golden) < TOLERANCE[dtype]
@@ -95,7 +103,7 @@ def test_a_move_is_the_authors(goldens, model_name, key, size, name, dtype):
 @pytest.mark.parametrize("model_name", ["gnnmd", "verletmd"])
 def test_rollouts_are_the_authors(goldens, model_name, size, dtype):
     """Five moves of A from the same start, beside the authors' in float64."""
-    model = golden_model(goldens, f"{size}{model_name}", dtype)
+    model = model_of(goldens, f"{size}{model_name}", dtype)
     settings = {"v0": "displacement"} if model_name == "verletmd" else {}
     positions, velocities = moves(model, start_of(goldens, "A", dtype), 5, **settings)
     file = "tiny_rollouts.npz" if size else "golden_rollouts.npz"
@@ -115,7 +123,7 @@ def test_the_authors_denoising_loss_sees_no_noise(goldens, name):
 
     Ours does not (see `matching_loss`); this pins down what theirs is.
     """
-    model = golden_model(goldens, "denoisingld", torch.float64)
+    model = model_of(goldens, "denoisingld", torch.float64)
     x, _ = moves(model, start_of(goldens, name, torch.float64), 1)
     golden = modules(goldens, "")
     noise = torch.from_numpy(golden[f"denoisingld.{name}.train_noise"]).double()

@@ -256,3 +256,12 @@ def test_the_settings_left_open_are_the_checkpoints():
     assert system.settled(Settings(v0="zero", step_ps=0.1)) == Settings(
         v0="zero", step_ps=0.1
     )
+
+
+def test_a_step_too_long_is_said_to_be_so():
+    """The default, a step per snapshot, is; a femtosecond is not."""
+    system = toy_system(VerletMD)
+    (remark,) = system.remarks(system.settled(Settings()), 1)
+    assert "Steps of 4 ps" in remark
+    assert system.remarks(system.settled(Settings(step_ps=0.001)), 1) == []
+    assert "bonds" in system.caveat(system.settled(Settings()))

@@ -15,14 +15,15 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "register_weights.py"
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """A weights folder with the committed comment, two checkpoints and a card."""
+    """A weights folder with the committed comment, three checkpoints and a card."""
     (tmp_path / "registry.toml").write_text("# What this is.\n")
     (tmp_path / "card.md").write_text("# Card\n")
-    for number, name in enumerate(("one", "two")):
+    kinds = {"one": "neuralmd-ode", "two": "neuralmd-ode", "other": "neuralmd-sde"}
+    for number, (name, kind) in enumerate(kinds.items()):
         save_checkpoint(
             tmp_path / f"{name}.safetensors",
             {"x": torch.full((2,), float(number))},
-            CheckpointMetadata(name=name, model="neuralmd-ode", config={}),
+            CheckpointMetadata(name=name, model=kind, config={}),
         )
     return tmp_path
 
@@ -44,19 +45,21 @@ def register(monkeypatch):
 
 
 def test_entries_are_appended_and_replaced(folder, register):
-    """The last default is the default; the comment on top stays."""
+    """The last default of a model is its default; the comment on top stays."""
     for file, name, *more in [
         ("one", "a", "--default"),
         ("two", "b", "--default"),
         ("one", "b", "--default"),
         ("two", "c", "--remote"),
+        ("other", "d", "--default"),
     ]:
         assert register(folder / f"{file}.safetensors", name, *more) is None
     registry = load_registry(folder)
-    assert [x.name for x in registry.entries] == ["a", "b", "c"]
+    assert [x.name for x in registry.entries] == ["a", "b", "c", "d"]
     assert registry.default().name == "b"
+    assert registry.default("neuralmd-sde").name == "d"
     assert registry.default().description == 'A "quoted" Å'
-    assert [x.bundled for x in registry.entries] == [True, True, False]
+    assert [x.bundled for x in registry.entries] == [True, True, False, True]
     assert resolve(registry=registry) == folder / "one.safetensors"
     assert (folder / "registry.toml").read_text().startswith("# What this is.\n")
 

@@ -73,6 +73,7 @@ def publish(tmp_path, tensors, metadata) -> Callable[[bool], Published]:
         content = path.read_bytes()
         entry = Entry(
             name="tiny-ode",
+            model="neuralmd-ode",
             file=path.name,
             sha256=sha256,
             size=len(content),
@@ -183,6 +184,7 @@ def original(tmp_path, server) -> Callable[..., Original]:
         content = model.read_bytes()
         entry = Entry(
             name="tiny-published",
+            model="neuralmd-ode",
             file="tiny-published.safetensors",
             size=len(content),
             sha256=hashlib.sha256(content).hexdigest() if known else "",

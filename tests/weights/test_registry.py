@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.models.names import PLACES
 from neuralmd_cli.weights.registry import (
     check_file,
     load_registry,
@@ -14,6 +15,7 @@ from neuralmd_cli.weights.registry import (
 ENTRY = f"""
 [[weights]]
 name = "a"
+model = "neuralmd-ode"
 file = "a.safetensors"
 sha256 = "{"0" * 64}"
 size = 3
@@ -88,6 +90,7 @@ def test_a_wrong_entry_is_refused(tmp_path, old, new, problem):
 ORIGINAL = """
 [[weights]]
 name = "b"
+model = "neuralmd-ode"
 file = "b.safetensors"
 size = 3
 description = "theirs"
@@ -142,12 +145,36 @@ def test_the_committed_originals_are_the_authors():
 
 
 def test_names_and_the_default_are_unique(tmp_path):
-    """Two entries of one name, or two defaults, would be a guess."""
+    """Two entries of one name, or two defaults of a model, would be a guess."""
     with pytest.raises(WeightsError, match="twice"):
         registry_of(tmp_path, ENTRY + ENTRY)
     default = ENTRY + "default = true\n"
     with pytest.raises(WeightsError, match="more than one default"):
         registry_of(tmp_path, default + default.replace('"a"', '"b"'))
+
+
+def test_each_model_has_its_own_default(tmp_path):
+    """And one without any says how to come by weights."""
+    ode = ENTRY + "default = true\n"
+    sde = ode.replace('"a"', '"b"').replace('"neuralmd-ode"', '"neuralmd-sde"')
+    plain = ENTRY.replace('"a"', '"c"').replace('"neuralmd-ode"', '"verletmd"')
+    registry = registry_of(tmp_path, ode + sde + plain)
+    assert registry.default().name == "a"
+    assert registry.default("neuralmd-sde").name == "b"
+    with pytest.raises(WeightsError, match="default weights of the model gnn") as none:
+        registry.default("gnnmd")
+    assert none.value.hint.startswith("Train some with `neuralmd train --model gnnmd`")
+    with pytest.raises(WeightsError, match="default weights of the model ver") as some:
+        registry.default("verletmd")
+    assert some.value.hint.startswith("Choose --weights c, or train")
+    assert "`neuralmd train --model verletmd`" in some.value.hint
+
+
+def test_every_committed_entry_is_of_a_model_there_is():
+    """The name that --model takes; the default model has default weights."""
+    registry = load_registry()
+    assert {x.model for x in registry.entries} <= set(PLACES)
+    assert registry.default().bundled
 
 
 def test_a_missing_registry_says_so(tmp_path):

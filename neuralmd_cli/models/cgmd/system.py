@@ -15,6 +15,7 @@ from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.models.autoregressive import next_snapshot, walk_moves
 from neuralmd_cli.models.cgmd.config import CGMDConfig
 from neuralmd_cli.models.noise import (
+    TORN,
     NetworkScore,
     NoiseEmbedding,
     langevin,
@@ -38,6 +39,7 @@ class CGMD(TrainableSystem):
     name: ClassVar[str] = "cgmd"
     summary: ClassVar[str] = "gnnmd's move, then a few of denoisingld's sub-steps"
     adjustable: ClassVar[tuple[str, ...]] = ("temperature_k",)
+    draws: ClassVar[str] = "unless --temperature is 0"
 
     def __init__(self, config: CGMDConfig) -> None:
         super().__init__()
@@ -79,6 +81,12 @@ class CGMD(TrainableSystem):
     def constants(self) -> dict[str, Any]:
         """The noise levels of the refinement."""
         return {"noise_levels_angstrom": list(self.config.schedule.levels)}
+
+    def caveat(self, settings: Settings) -> str:
+        """Noise on each atom alone strains what joins them."""
+        if not self.is_random(settings):
+            return ""
+        return TORN
 
     def rollout(
         self, start: Start, times: Sequence[float], settings: Settings

@@ -16,6 +16,7 @@ from neuralmd_cli.errors import InputError, TrainingError
 from neuralmd_cli.models.autoregressive import walk_moves
 from neuralmd_cli.models.denoisingld.config import DenoisingLDConfig
 from neuralmd_cli.models.noise import (
+    TORN,
     NetworkScore,
     NoiseEmbedding,
     langevin,
@@ -38,6 +39,7 @@ class DenoisingLD(TrainableSystem):
     name: ClassVar[str] = "denoisingld"
     summary: ClassVar[str] = "BindingNet's denoising score in overdamped Langevin steps"
     adjustable: ClassVar[tuple[str, ...]] = ("temperature_k",)
+    draws: ClassVar[str] = "unless --temperature is 0"
 
     def __init__(self, config: DenoisingLDConfig) -> None:
         super().__init__()
@@ -96,6 +98,12 @@ class DenoisingLD(TrainableSystem):
         if self.config.binding_net.is_published:
             return {"sub_steps": self.config.sub_steps}
         return {"noise_levels_angstrom": list(self.config.schedule.levels)}
+
+    def caveat(self, settings: Settings) -> str:
+        """Noise on each atom alone strains what joins them."""
+        if not self.is_random(settings):
+            return ""
+        return TORN
 
     def rollout(
         self, start: Start, times: Sequence[float], settings: Settings

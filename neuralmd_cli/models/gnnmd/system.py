@@ -56,6 +56,13 @@ class GNNMD(TrainableSystem):
         }
         return cls(GNNMDConfig(**(constants | dict(options))))
 
+    def caveat(self, settings: Settings) -> str:
+        """The mean of what may come next has no thermal motion."""
+        return (
+            "Each move is the mean of what the training data did next: RMSF is no "
+            "thermal motion."
+        )
+
     def rollout(
         self, start: Start, times: Sequence[float], settings: Settings
     ) -> Iterator[State]:

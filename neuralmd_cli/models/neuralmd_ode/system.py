@@ -48,6 +48,7 @@ class NeuralODE(TrainableSystem):
     name: ClassVar[str] = "neuralmd-ode"
     summary: ClassVar[str] = "BindingNet's forces in Newton's equation, deterministic"
     adjustable: ClassVar[tuple[str, ...]] = ("v0", "solver", "step_ps")
+    draws: ClassVar[str] = "with --v0 thermal"
 
     def __init__(self, config: NeuralODEConfig) -> None:
         super().__init__()

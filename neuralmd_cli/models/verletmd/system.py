@@ -27,6 +27,9 @@ from neuralmd_cli.models.thermal import normal_draws
 from neuralmd_cli.models.verletmd.config import RULES, VerletMDConfig
 from neuralmd_cli.units import BOLTZMANN, KCAL_PER_MOL
 
+LONGEST_STEP = 0.002
+"""ps; the usual step of molecular dynamics."""
+
 
 class VerletMD(TrainableSystem):
     """An energy fitted to energies; its slope drives the ligand."""
@@ -34,6 +37,7 @@ class VerletMD(TrainableSystem):
     name: ClassVar[str] = "verletmd"
     summary: ClassVar[str] = "BindingNet's energy, forces by autograd, velocity Verlet"
     adjustable: ClassVar[tuple[str, ...]] = ("v0", "step_ps", "temperature_k")
+    draws: ClassVar[str] = "with --v0 thermal"
 
     def __init__(self, config: VerletMDConfig) -> None:
         super().__init__()
@@ -109,6 +113,25 @@ class VerletMD(TrainableSystem):
             "energy_mean_kcal_per_mol": self.config.energy_mean,
             "energy_deviation_kcal_per_mol": self.config.energy_deviation,
         }
+
+    def remarks(self, settings: Settings, observed: int) -> list[str]:
+        """Steps too long for bonded atoms are said to be so."""
+        if self.config.time_convention == "published":
+            return []
+        step = settings.step_ps or self.config.step_ps
+        if step <= LONGEST_STEP:
+            return []
+        return [
+            f"Steps of {step:g} ps: velocity Verlet needs {LONGEST_STEP:g} ps or less "
+            "to follow the forces of atoms; expect a break-down."
+        ]
+
+    def caveat(self, settings: Settings) -> str:
+        """An interaction energy does not know the ligand's own bonds."""
+        return (
+            "The energy is that between ligand and protein: nothing in it holds the "
+            "ligand's bonds, and it comes apart within a picosecond."
+        )
 
     def rollout(
         self, start: Start, times: Sequence[float], settings: Settings

@@ -1,0 +1,1 @@
+"""Predictors without weights, that every model is judged against."""
