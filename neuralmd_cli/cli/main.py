@@ -11,6 +11,7 @@ from neuralmd_cli.cli import weights
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
+from neuralmd_cli.cli.train import train
 from neuralmd_cli.version import VERSION
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(rmsf)
+app.command()(train)
 app.add_typer(weights.app, name="weights")
 
 
