@@ -1,6 +1,7 @@
 """Recipes say what they mean, and wrong ones say what is wrong."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -169,3 +170,15 @@ def test_presets_say_what_they_are_for():
     """Each in one line."""
     for name in preset_names():
         assert preset_content(name)["about"]
+
+
+def test_the_docs_explain_every_key_and_preset():
+    """One row each in docs/training.md, with the default there is."""
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    rows = {x.split("`")[1]: x for x in page.splitlines() if x.startswith("| `")}
+    assert {x.name for x in fields(Recipe)} | set(preset_names()) <= set(rows)
+    for key, value in preset_content("default")["training"].items():
+        shown = rows[key].split("|")[2].strip()
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        same = float(shown) == value if isinstance(value, float) else False
+        assert same or shown == text.lower(), key
