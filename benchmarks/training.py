@@ -27,8 +27,8 @@ from torch import Tensor
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import Batch
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.group import Group
 from neuralmd_cli.training.optimiser import make_optimiser
 from neuralmd_cli.training.recipe import Recipe

@@ -18,8 +18,9 @@ from statistics import fmean
 import numpy as np
 
 from neuralmd_cli.benchmark import StartScore, score_starts
-from neuralmd_cli.misato import Recording, read_recording, recording_names
+from neuralmd_cli.misato import read_recording, recording_names
 from neuralmd_cli.models.system import TrainableSystem
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.folder import RunFolder
 from neuralmd_cli.training.request import make_request
 from neuralmd_cli.training.train import train

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.data import Parts
 from tests.toy import toy_complex
 

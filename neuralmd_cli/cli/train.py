@@ -118,7 +118,7 @@ def _check_installed() -> None:
     if find_spec("h5py") is None:
         raise NeuralMDError(
             "Training reads HDF5 files and h5py is not installed.",
-            hint="pip install 'neuralmd[train]'",
+            hint="pip install 'neuralmd[data]'",
         )
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, overload
 
 from neuralmd_cli.errors import InputError
-from neuralmd_cli.misato import Recording, read_recording, recording_names
+from neuralmd_cli.misato import read_recording, recording_names
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.recipe_file import read_toml
 
 NAMED = ("misato-100", "misato-1000", "misato-all", "own-md")

@@ -5,8 +5,8 @@ from statistics import mode
 
 import torch
 
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.system import Statistics
+from neuralmd_cli.recording import Recording
 
 
 def statistics(recordings: Iterable[Recording]) -> Statistics:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.system import HasPull, Objective, TrainableSystem, Window
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.group import Group
 from neuralmd_cli.training.recipe import Recipe
 from neuralmd_cli.training.windows import (

@@ -10,8 +10,8 @@ import torch
 from neuralmd_cli.benchmark import l1_error
 from neuralmd_cli.complex import collate
 from neuralmd_cli.errors import TrainingError
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.system import Settings, Start, TrainableSystem
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.group import Group
 from neuralmd_cli.training.recipe import Recipe
 from neuralmd_cli.training.windows import Place, displacement_at, earliest_start

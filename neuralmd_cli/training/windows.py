@@ -10,8 +10,8 @@ from torch import Tensor
 from neuralmd_cli.complex import Complex, Protein, collate
 from neuralmd_cli.errors import TrainingError
 from neuralmd_cli.graph import rigid_pairs
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.system import Start, Window
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.recipe import Recipe
 
 LARGEST_SEED = 2**62

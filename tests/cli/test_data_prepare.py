@@ -154,4 +154,4 @@ def test_without_h5py_the_extra_is_named(source, monkeypatch):
     result = run("verify", source)
     assert result.exit_code == 1
     assert "needs h5py, which is not installed" in result.stderr
-    assert 'pip install "neuralmd[train]"' in result.stderr
+    assert 'pip install "neuralmd[data]"' in result.stderr

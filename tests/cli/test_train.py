@@ -164,7 +164,7 @@ def test_what_must_be_installed_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     result = run("train", "--split", "own-md", "-o", tmp_path / "run")
     assert result.exit_code == 1
-    assert "neuralmd[train]" in result.stderr
+    assert "neuralmd[data]" in result.stderr
 
 
 def test_a_terminal_gets_a_live_table(monkeypatch, capsys):
