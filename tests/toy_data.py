@@ -61,7 +61,11 @@ def write_set(path: Path, names: list[str], frames: int = 20) -> None:
         for seed, name in enumerate(names):
             one = recording(seed, frames, atoms=9 - seed % 3)
             residues = len(one.residue_types)
-            protein = one.backbone.reshape(frames, -1, 3)
+            # Bonds of a real length: a reader looks at them.
+            ca = one.backbone[:, :, 1:2]
+            arms = one.backbone - ca
+            lengths = arms.norm(dim=-1, keepdim=True).clamp(min=1e-9)
+            protein = (ca + 1.5 * arms / lengths).reshape(frames, -1, 3)
             xyz = torch.cat([protein, one.positions], dim=1).numpy()
             ligand = one.atomic_numbers.numpy()
             codes = np.repeat(one.residue_types.numpy() + 1, 3)

@@ -3,24 +3,27 @@
 The only module that knows where recordings come from.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, overload
 
+from neuralmd_cli.dataset.recordings import Recordings as Files
+from neuralmd_cli.dataset.recordings import open_recordings
+from neuralmd_cli.dataset.splits import load_split, split_names
 from neuralmd_cli.errors import InputError
-from neuralmd_cli.misato import read_recording, recording_names
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.recipe_file import read_toml
 
-NAMED = ("misato-100", "misato-1000", "misato-all", "own-md")
 PARTS = {"train": "train", "val": "validation", "validation": "validation"}
 KNOWN_SNAPSHOTS, ALL_SNAPSHOTS = 80, 100
 """Of a single trajectory: what may be learned from, and its length (paper)."""
+PER_SNAPSHOT = (
+    *("positions", "centres", "interaction_energies"),
+    *("ligand_rmsds", "distances", "buried_areas"),
+)
 KEPT_RECORDINGS = 2000
 """Recordings held in memory at once; without obstacles, one takes about 1 MB."""
 
@@ -143,18 +146,22 @@ def divided_in_time(recording: Recording, held: int) -> Parts:
 
 
 def _snapshots(recording: Recording, first: int, stop: int) -> Recording:
-    energies = recording.interaction_energies
-    return replace(
-        recording,
-        positions=recording.positions[first:stop],
-        backbone=recording.backbone[first:stop],
-        obstacle_positions=recording.obstacle_positions[first:stop],
-        interaction_energies=None if energies is None else energies[first:stop],
-    )
+    """Some of the snapshots; a protein known in the first only stays as it is."""
+    fields: tuple[str, ...] = PER_SNAPSHOT
+    if recording.has_moving_protein:
+        fields += ("backbone", "obstacle_positions")
+    cut: dict[str, Any] = {
+        name: value[first:stop]
+        for name in fields
+        if (value := getattr(recording, name)) is not None
+    }
+    # The motion is to the first snapshot, which may be gone.
+    cut["pocket_motion"] = None
+    return replace(recording, **cut)
 
 
 def _read(path: Path, name: str) -> Recording:
-    recording = read_recording(path, name)
+    recording = _opened(path).read(name)
     return replace(
         recording,
         obstacle_positions=recording.obstacle_positions[:, :0],
@@ -168,25 +175,31 @@ def _places(data: Sequence[Path], name: str) -> Iterator[tuple[Path, str]]:
 
 @lru_cache(maxsize=64)
 def _names_in(path: Path) -> frozenset[str]:
-    return frozenset(recording_names(path))
+    return frozenset(_opened(path).names)
+
+
+@lru_cache(maxsize=64)
+def _opened(path: Path) -> Files:
+    return open_recordings(path)
 
 
 def _split_names(split: str) -> dict[str, list[str]]:
     path = Path(split)
-    if split == "own-md":
-        text = (files("neuralmd_cli") / "dataset" / "lists" / "own_md.toml").read_text()
-        return _divided(tomllib.loads(text), split)
+    if split in split_names():
+        parts = load_split(split).parts
+        if not parts:
+            raise InputError(
+                f"The split {split} is not divided into parts to train and test on.",
+                hint="Its trajectories are divided in time: --trajectory ID.",
+            )
+        named = {PARTS.get(part, part): list(ids) for part, ids in parts.items()}
+        return {"train": [], "validation": [], "test": [], **named}
     if path.suffix.lower() == ".toml":
         return _divided(read_toml(path), path.name)
-    if split in NAMED:
-        raise InputError(
-            f"The lists and data of the split {split} are not on this machine.",
-            hint=f"`neuralmd data fetch {split}` fetches them.",
-        )
     raise InputError(
         f"There is no split {split!r}.",
-        hint=f"Splits are {', '.join(NAMED)}; or give a .toml file with the lists "
-        "train, validation and test.",
+        hint=f"Splits are {', '.join(split_names())}; or give a .toml file with the "
+        "lists train, validation and test.",
     )
 
 
@@ -228,7 +241,7 @@ def _missing(
 ) -> InputError:
     where = ", ".join(x.name for x in data)
     rest = ", ..." if len(missing) > 5 else ""
-    named = split in NAMED and split != "own-md"
+    named = split in split_names() and split.startswith("misato")
     fetch = f"; `neuralmd data fetch {split}` fetches them." if named else "."
     return InputError(
         f"{where}: {len(missing)} of {wanted} complexes of {split} are not there "
