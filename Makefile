@@ -41,7 +41,7 @@ lint: $(VENV)/.dev  ## formatting, lint, types, layers
 lock: $(VENV)/.python  ## resolve the dependencies of pyproject.toml again
 	$(PIP) '$(PIP_TOOLS)'
 	$(call compile,requirements.lock,)
-	$(call compile,requirements-dev.lock,--extra dev --extra plot --extra train \
+	$(call compile,requirements-dev.lock,--extra dev --extra plot --extra data \
 		--constraint requirements.lock)
 
 define compile

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from neuralmd_cli.complex import collate
 from neuralmd_cli.graph import distances
-from neuralmd_cli.misato import Recording
 from neuralmd_cli.models.system import Settings, Start, System
+from neuralmd_cli.recording import Recording
 
 
 @dataclass(frozen=True, kw_only=True)

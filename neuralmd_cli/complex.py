@@ -124,10 +124,16 @@ class Batch:
     segments: Int[Tensor, " residues"]
     residue_complex: Int[Tensor, " residues"]
     n_complexes: int
+    same_protein: tuple[int, ...] = ()
+    """Of each complex, the first one with the very same protein; empty: all differ."""
 
 
 def collate(complexes: Sequence[Complex]) -> Batch:
-    """Lay complexes end to end; chain segments stay apart."""
+    """Lay complexes end to end; chain segments stay apart.
+
+    Complexes that share one `Protein` object, as windows of one trajectory may, are
+    marked, so that it is encoded once.
+    """
     ligands = [x.ligand for x in complexes]
     proteins = [x.protein for x in complexes]
     segments, bonds = [], []
@@ -151,7 +157,15 @@ def collate(complexes: Sequence[Complex]) -> Batch:
         segments=torch.cat(segments),
         residue_complex=_rows([x.ca for x in proteins]),
         n_complexes=len(complexes),
+        same_protein=_shared(proteins),
     )
+
+
+def _shared(proteins: Sequence[Protein]) -> tuple[int, ...]:
+    """Index of the first that is the same object; empty where no two are."""
+    first: dict[int, int] = {}
+    owners = tuple(first.setdefault(id(x), k) for k, x in enumerate(proteins))
+    return owners if len(first) < len(proteins) else ()
 
 
 def _rows(parts: Sequence[Tensor]) -> Int[Tensor, " rows"]:

@@ -14,7 +14,7 @@ except ImportError as error:
     raise NeuralMDError(
         "Trajectory data are HDF5 files; reading them needs h5py, which is not "
         "installed.",
-        hint='pip install "neuralmd[train]"',
+        hint='pip install "neuralmd[data]"',
     ) from error
 
 # Others take h5py from here, so that whoever comes first says that it is missing.

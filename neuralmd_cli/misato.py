@@ -21,16 +21,6 @@ from neuralmd_cli.misato_topology import (
 )
 from neuralmd_cli.recording import Recording, pocket_motion
 
-__all__ = [
-    "MISATO_SPACING_PS",
-    "Reading",
-    "Recording",
-    "read",
-    "read_atoms",
-    "read_recording",
-    "recording_names",
-]
-
 MISATO_SPACING_PS = 80.0
 MISATO_SNAPSHOTS = 100
 SPACING = "spacing_ps"
@@ -83,6 +73,25 @@ def read_atoms(path: Path, name: str) -> Atoms:
     """
     with open_hdf5(path) as file:
         return _atoms(_group(file, path, name), f"{path.name}: complex {name}")
+
+
+def ligand_at_start(
+    path: Path, name: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Elements and places (Å) of the ligand's atoms in snapshot 0, with hydrogens.
+
+    Raises:
+        InputError: see `read`.
+    """
+    where = f"{path.name}: complex {name}"
+    with open_hdf5(path) as file:
+        group = _group(file, path, name)
+        atoms = _atoms(group, where)
+        dataset = _trajectory(group, atoms, where)
+        check_ligand(atoms, where)
+        start = read_rows(dataset, slice(0, 1), where)[0]
+    begin = atoms.ligand_begin
+    return atoms.numbers[begin:], start[begin:].astype(np.float64)
 
 
 def read(path: Path, name: str) -> Reading:

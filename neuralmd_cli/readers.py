@@ -1,4 +1,4 @@
-"""Trajectory files back in, ours or foreign: DCD, XTC, NetCDF, multi-model PDB."""
+"""Trajectory files back in, ours or foreign: DCD, XTC, TRR, NetCDF, multi-model PDB."""
 
 import ctypes
 import os
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from mdtraj.core.topology import Atom
+from mdtraj.utils import lengths_and_angles_to_box_vectors
 from numpy import ndarray
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from neuralmd_cli.ligand_residue import find_ligand, residue_label
 from neuralmd_cli.plain_path import plain_path
 from neuralmd_cli.units import ANGSTROM_PER_NM, PS_PER_AKMA
 
+SUFFIXES = (".dcd", ".xtc", ".trr", ".nc", ".ncdf", ".netcdf", ".pdb")
 _VALUES_AT_ONCE = 3_000_000
 _UNREADABLE = (
     OSError,
@@ -36,6 +38,15 @@ _UNREADABLE = (
     struct.error,
 )
 """What mdtraj and its parsers raise on damaged files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frames:
+    """Some frames of a file, with all their atoms."""
+
+    positions: Float[ndarray, "frames atoms 3"]  # Å
+    times: Float[ndarray, " frames"]  # ps; NaN where the file has none
+    cells: Float[ndarray, "frames 3 3"] | None  # Å; periodic vectors as rows, 0: none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +93,7 @@ def read_trajectory(
     mdtraj would ignore). A multi-model PDB has none: its frames are counted.
 
     Args:
-        path: .dcd, .xtc, .nc, .ncdf or .pdb.
+        path: .dcd, .xtc, .trr, .nc, .ncdf or .pdb.
         top: the topology; without it the .pdb of the same name beside `path`.
         ligand_residue: NAME, NAME:CHAIN or NAME:CHAIN:NUMBER; without it the ligand our
             own topology names, else the only residue that is no part of a protein or
@@ -93,24 +104,24 @@ def read_trajectory(
             which residue is the ligand is not clear.
     """
     top = topology_path(path, top)
-    with _quiet_mdtraj():
-        topology = _read_topology(top)
+    with quiet_mdtraj():
+        topology = read_topology(top)
     ligand = find_ligand(topology, top, ligand_residue)
     atoms = [atom.index for atom in ligand.atoms]
     ca = [atom.index for atom in ca_atoms(topology, ligand.index)]
     others = sorted(set(range(topology.n_atoms)) - set(atoms))
     ligand_parts, ca_parts, times_parts = [], [], []
     first: Float[ndarray, "all_atoms 3"] | None = None
-    with _quiet_mdtraj():
-        for xyz, times in _frames(path, top, topology.n_atoms):
-            first = xyz[0] if first is None else first
-            ligand_parts.append(torch.from_numpy(xyz[:, atoms]))
-            ca_parts.append(torch.from_numpy(xyz[:, ca]))
-            times_parts.append(times)
+    with quiet_mdtraj():
+        for chunk in read_frames(path, top, topology.n_atoms):
+            first = chunk.positions[0] if first is None else first
+            ligand_parts.append(torch.from_numpy(chunk.positions[:, atoms]))
+            ca_parts.append(torch.from_numpy(chunk.positions[:, ca]))
+            times_parts.append(chunk.times)
     if first is None:
         raise InputError(f"{path.name} holds no frames.", hint="Write it again.")
     numbers = torch.tensor([_number(atom) for atom in topology.atoms])
-    times, timed, notes = _times(path, np.concatenate(times_parts))
+    times, timed, notes = frame_times(path, np.concatenate(times_parts))
     return LoadedTrajectory(
         path=path,
         ligand=residue_label(ligand),
@@ -153,11 +164,11 @@ def topology_path(path: Path, top: Path | None) -> Path:
     for file in [path] if top is None else [path, top]:
         if not file.is_file():
             raise InputError(f"{file} does not exist.", hint="Check the file name.")
-    if path.suffix.lower() not in {".dcd", ".xtc", ".nc", ".ncdf", ".pdb"}:
+    if path.suffix.lower() not in SUFFIXES:
         raise InputError(
             f"{path.name}: {path.suffix or 'no suffix'} is no trajectory format known "
             "here.",
-            hint="Use a .dcd, .xtc, .nc or multi-model .pdb file.",
+            hint="Use a .dcd, .xtc, .trr, .nc or multi-model .pdb file.",
         )
     top = _own_topology(path) if top is None else top
     if not top.is_file():
@@ -176,7 +187,7 @@ def _own_topology(path: Path) -> Path:
     return shared if shared.is_file() and not own.is_file() else own
 
 
-def _read_topology(top: Path) -> mdtraj.Topology:
+def read_topology(top: Path) -> mdtraj.Topology:
     """The topology with the atom and residue names of its file."""
     known = {"standard_names": False} if top.name.lower().endswith(".pdb") else {}
     try:
@@ -189,21 +200,29 @@ def _read_topology(top: Path) -> mdtraj.Topology:
         ) from error
 
 
-def _frames(
-    path: Path, top: Path, n_atoms: int
-) -> Iterator[tuple[Float[ndarray, "frames all_atoms 3"], Float[ndarray, " frames"]]]:
-    """Positions (Å) and times (ps; NaN where the file has none), chunk by chunk."""
+def read_frames(path: Path, top: Path, n_atoms: int) -> Iterator[Frames]:
+    """All frames of a trajectory file, a few megabytes at a time.
+
+    Args:
+        path: one of `SUFFIXES`.
+        top: the topology, for messages.
+        n_atoms: that it has.
+
+    Raises:
+        InputError: the file is damaged, cut off or of another atom count.
+    """
     done = 0
     try:
-        for xyz, times in _raw_frames(path, max(1, _VALUES_AT_ONCE // (3 * n_atoms))):
-            if xyz.shape[1] != n_atoms:
+        for frames in _raw_frames(path, max(1, _VALUES_AT_ONCE // (3 * n_atoms))):
+            found = frames.positions.shape[1]
+            if found != n_atoms:
                 raise InputError(
-                    f"{path.name} has {xyz.shape[1]} atoms per frame, {top.name} has "
+                    f"{path.name} has {found} atoms per frame, {top.name} has "
                     f"{n_atoms}.",
                     hint="Give the topology the trajectory was written with: --top.",
                 )
-            done += len(xyz)
-            yield xyz, times
+            done += len(frames.positions)
+            yield frames
     except _UNREADABLE as error:
         raise InputError(
             f"{path.name} is damaged or cut off after {done} readable frames: {error}",
@@ -218,29 +237,59 @@ def _frames(
         )
 
 
-def _raw_frames(
-    path: Path, step: int
-) -> Iterator[tuple[Float[ndarray, "frames atoms 3"], Float[ndarray, " frames"]]]:
-    """As `_frames`, with whatever mdtraj raises."""
-    if path.suffix.lower() == ".pdb":
+def _raw_frames(path: Path, step: int) -> Iterator[Frames]:
+    """As `read_frames`, with whatever mdtraj raises."""
+    suffix = path.suffix.lower()
+    if suffix == ".pdb":
         whole = mdtraj.load_pdb(str(path), standard_names=False, no_boxchk=True)
-        yield whole.xyz * ANGSTROM_PER_NM, np.full(whole.n_frames, np.nan)
+        cells = whole.unitcell_vectors
+        yield Frames(
+            positions=whole.xyz * ANGSTROM_PER_NM,
+            times=np.full(whole.n_frames, np.nan),
+            cells=None if cells is None else cells * ANGSTROM_PER_NM,
+        )
         return
     with plain_path(path) as plain, mdtraj.open(str(plain)) as file:
         scale = ANGSTROM_PER_NM if file.distance_unit == "nanometers" else 1.0
         while True:
-            xyz, times, *_ = file.read(n_frames=step)
+            xyz, *rest = file.read(n_frames=step)
             if len(xyz) == 0:
                 return
-            if path.suffix.lower() == ".dcd" or times is None:
+            times = None if suffix == ".dcd" else rest.pop(0)
+            if times is None:
                 times = np.full(len(xyz), np.nan)
-            yield np.asarray(xyz * np.float32(scale)), np.array(times, dtype=float)
+            cells = rest[1] if suffix in (".xtc", ".trr") else _cells(*rest[:2])
+            yield Frames(
+                positions=np.asarray(xyz * np.float32(scale)),
+                times=np.array(times, dtype=float),
+                cells=None if cells is None else np.asarray(cells * scale),
+            )
 
 
-def _times(
+def _cells(
+    lengths: Float[ndarray, "frames 3"] | None,
+    angles: Float[ndarray, "frames 3"] | None,
+) -> Float[ndarray, "frames 3 3"] | None:
+    """Cell vectors as rows; zeros where a frame has no cell."""
+    if lengths is None or angles is None:
+        return None
+    known = (lengths > 0).all(axis=1, keepdims=True)
+    # Angles of no cell are zero as well, which would give vectors that are no numbers.
+    vectors = lengths_and_angles_to_box_vectors(
+        *np.where(known, lengths, 0).T, *np.where(known, angles, 90.0).T
+    )
+    return np.stack(vectors, axis=1)
+
+
+def frame_times(
     path: Path, times: Float[ndarray, " frames"]
 ) -> tuple[Float[ndarray, " frames"], bool, tuple[str, ...]]:
-    """Times in ps, whether the file holds them, and what is odd about them."""
+    """Times in ps, whether the file holds them, and what is odd about them.
+
+    Args:
+        path: the trajectory file.
+        times: as read from it, ps; NaN where it has none.
+    """
     notes = []
     if path.suffix.lower() == ".dcd":
         _, first, interval = _dcd_times(path)
@@ -274,6 +323,8 @@ def _dcd_times(path: Path) -> tuple[int, float, float]:
             charmm = struct.unpack(order + "i", head[84:88])[0] != 0
             (delta,) = struct.unpack_from(order + ("f" if charmm else "d"), head, 44)
             every = max(every, 1)
+            if (start, every, delta) == (0, 1, 1.0):
+                return frames, np.nan, np.nan  # what mdtraj writes, whatever the times
             # float32 has seven digits: what is beyond them is noise
             interval = float(f"{delta * every * PS_PER_AKMA:.7g}")
             return frames, interval * start / every, interval
@@ -297,7 +348,7 @@ def _number(atom: Atom) -> int:
 
 
 @contextmanager
-def _quiet_mdtraj() -> Iterator[None]:
+def quiet_mdtraj() -> Iterator[None]:
     """Keep mdtraj from talking to the user while it reads.
 
     Its DCD plugin prints on C's stdout, where a command's JSON goes; its warnings are

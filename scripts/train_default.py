@@ -2,13 +2,13 @@
 
     python scripts/train_default.py --data ../shared/data/md --out FILE.safetensors
 
-The split is runs/md_split.toml. Prints one JSON line per epoch and test complex.
+The training is `neuralmd train --preset default --split runs/md_split.toml` on the 4 ps
+file; it is resumed if --run holds it. Prints one JSON line per epoch and test complex.
 """
 
 import argparse
 import json
 import sys
-import time
 import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,14 +16,16 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-import torch
 
 from neuralmd_cli.benchmark import StartScore, score_starts
-from neuralmd_cli.bindingnet.config import BindingNetConfig
-from neuralmd_cli.misato import Recording, read_recording, recording_names
-from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
-from neuralmd_cli.training import TrainingConfig, fit, statistics
+from neuralmd_cli.misato import read_recording, recording_names
+from neuralmd_cli.models.system import TrainableSystem
+from neuralmd_cli.recording import Recording
+from neuralmd_cli.training.folder import RunFolder
+from neuralmd_cli.training.request import make_request
+from neuralmd_cli.training.train import train
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
+from neuralmd_cli.weights.model import load_model
 from neuralmd_cli.weights.registry import file_sha256
 
 TEST_STARTS = (0, 10, 20, 30, 40)
@@ -37,7 +39,7 @@ def bootstrap(values: Sequence[float], draws: int = 10_000) -> tuple[float, floa
 
 
 def test_scores(
-    model: NeuralODE, recordings: Sequence[Recording]
+    model: TrainableSystem, recordings: Sequence[Recording]
 ) -> dict[str, list[StartScore]]:
     """Scores from several starts of each held-out recording."""
     return {
@@ -51,33 +53,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--run", type=Path, default=Path("out/neuralmd-ode"))
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
-    root = Path(__file__).resolve().parents[1]
-    split = tomllib.loads((root / "runs" / "md_split.toml").read_text())
+    split = Path(__file__).resolve().parents[1] / "runs" / "md_split.toml"
     file = options.data / "droplet_4ps.hdf5"
     longer = options.data / "droplet_10ps.hdf5"
-    parts = {k: [read_recording(file, n) for n in v] for k, v in split.items()}
-    parts["test"] += [
-        read_recording(longer, n) for n in recording_names(longer) if n in split["test"]
+    request = make_request(
+        data=[file], split=str(split), seed=options.seed, preset="default"
+    )
+    folder = RunFolder(path=options.run)
+    trained = train(
+        request,
+        folder,
+        resume=folder.state.exists(),
+        device="cpu",
+        on_epoch=lambda result: print(json.dumps(asdict(result)), flush=True),
+    )
+    best, minutes = trained.best, trained.results[-1].seconds / 60
+    model = load_model(trained.weights).system
+    test = tomllib.loads(split.read_text())["test"]
+    recordings = [read_recording(file, x) for x in test]
+    recordings += [
+        read_recording(longer, x) for x in recording_names(longer) if x in test
     ]
 
-    torch.manual_seed(options.seed)
-    model = NeuralODE.for_data(statistics(parts["train"]), BindingNetConfig(), {})
-    recipe = TrainingConfig(seed=options.seed)
-    started = time.monotonic()
-    weights, best = fit(
-        model,
-        parts["train"],
-        parts["validation"],
-        recipe,
-        lambda result: print(json.dumps(asdict(result)), flush=True),
-    )
-    minutes = (time.monotonic() - started) / 60
-    model.load_state_dict(weights)
-    model.eval()
-
-    scores = test_scores(model, parts["test"])
+    scores = test_scores(model, recordings)
     for name, values in scores.items():
         row = {
             key: round(fmean(getattr(s, key) for s in values), 4)
@@ -112,8 +113,8 @@ def main() -> None:
         training_seed=options.seed,
         metrics=metrics,
     )
-    print(json.dumps({"recipe": asdict(recipe), "metrics": metrics}), file=sys.stderr)
-    print(save_checkpoint(options.out, weights, metadata))
+    print(json.dumps({"metrics": metrics}), file=sys.stderr)
+    print(save_checkpoint(options.out, model.state_dict(), metadata))
 
 
 if __name__ == "__main__":

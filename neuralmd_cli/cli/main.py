@@ -14,6 +14,7 @@ from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
+from neuralmd_cli.cli.train import train
 from neuralmd_cli.version import VERSION
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.command()(simulate)
 app.command()(rmsf)
 app.command()(compare)
 app.command()(models)
+app.command()(train)
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")
 

@@ -73,5 +73,5 @@ def require_h5py() -> None:
     except ImportError as error:
         raise NeuralMDError(
             "Reading MISATO files needs h5py, which is not installed.",
-            hint='pip install "neuralmd[train]"',
+            hint='pip install "neuralmd[data]"',
         ) from error

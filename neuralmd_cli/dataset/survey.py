@@ -1,6 +1,6 @@
 """What is in a file of trajectories, complex by complex, and whether it is sound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def inspect(
     """
     names = list(names_in(path))
     if name is not None:
-        names = [_match(path, names, name)]
+        names = [found_name(path, names, name)]
     found = []
     store = Store(path) if is_store(path) else None
     for each in names:
@@ -99,7 +99,12 @@ def verify(
             yield Verified(name=name, problem="it is not in the manifest")
 
 
-def _match(path: Path, names: list[str], wanted: str) -> str:
+def found_name(path: Path, names: Sequence[str], wanted: str) -> str:
+    """The name of a file's complex that is meant, in whatever case.
+
+    Raises:
+        InputError: there is none.
+    """
     if wanted in names:
         return wanted
     for name in names:

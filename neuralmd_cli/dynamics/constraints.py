@@ -14,7 +14,7 @@ from torch import Tensor
 from neuralmd_cli.dynamics.stiff_parts import StiffParts
 from neuralmd_cli.graph import Slots, slots
 
-DAMPING = 1e-8
+DAMPING = 1e-10
 """Of the normal equations, whose other eigenvalues are of order one."""
 MOST_ITERATIONS = 20
 TOLERANCE = 1e-4
@@ -58,9 +58,7 @@ class Shapes:
             columns = torch.stack([self._spread(x) for x in vectors], dim=-1)
             columns = columns * self.root_masses[:, :, None, None]
             flat = columns.flatten(1, 2)
-            normal = _factorised(jacobian)
-            bent = jacobian.mT @ (jacobian @ flat)
-            flat = flat - torch.cholesky_solve(bent, normal)
+            flat = flat - _least_change(jacobian, jacobian @ flat)
             kept = flat.reshape(columns.shape) / self.root_masses[:, :, None, None]
             return torch.stack([self._gather(x, vectors) for x in kept.unbind(-1)])
 
@@ -80,13 +78,13 @@ class Shapes:
         with torch.no_grad():
             x = self._spread(positions)
             strain, jacobian = self._strain(x)
+            if not strain.shape[1]:
+                return positions
             for _ in range(MOST_ITERATIONS):
                 worst = strain.abs().amax(dim=1)
                 if not bool((worst > TOLERANCE).any()):
                     break
-                step = torch.cholesky_solve(
-                    jacobian.mT @ strain[:, :, None], _factorised(jacobian)
-                )
+                step = _least_change(jacobian, strain[:, :, None])
                 step = step.reshape(x.shape) / self.root_masses[:, :, None]
                 longest = step.square().sum(dim=-1).amax(dim=1).sqrt()
                 step = (
@@ -223,7 +221,7 @@ def shapes(
 
 
 def _padded(
-    parts: Sequence[Int[Tensor, "rows columns"]], device: torch.device
+    parts: Sequence[Int[Tensor, "_ columns"]], device: torch.device
 ) -> tuple[Int[Tensor, "complexes width columns"], Bool[Tensor, "complexes width"]]:
     """Tables end to end in a new first axis; what is filled in, and where."""
     width = max(len(x) for x in parts)
@@ -233,6 +231,22 @@ def _padded(
         table[line, : len(part)] = part
         used[line, : len(part)] = True
     return table.to(device), used.to(device)
+
+
+def _least_change(
+    jacobian: Float[Tensor, "complexes strains coordinates"],
+    strain: Float[Tensor, "complexes strains vectors"],
+) -> Float[Tensor, "complexes coordinates vectors"]:
+    """The smallest change of coordinates that makes these strains, damped.
+
+    A change that strains nothing would come out as rounding over damping; the last
+    product keeps that out, so that the answer turns with the molecules to rounding.
+    """
+    factor = _factorised(jacobian)
+    change = torch.cholesky_solve(jacobian.mT @ strain, factor)
+    change = torch.cholesky_solve(change, factor)
+    strained: Tensor = jacobian.mT @ (jacobian @ change)
+    return strained
 
 
 def _factorised(

@@ -115,6 +115,13 @@ class Langevin:
 
         return step
 
+    def in_shape(self, state: State) -> State:
+        """A state as it should be shown: between two steps, and its velocities."""
+        if self.constraint is None:
+            return state
+        positions = self.constraint.restored(state[1], state[1])
+        return self._projected(positions, state[0][None])[0], positions
+
     def thermal_velocities(self) -> Float[Tensor, "atoms 3"]:
         """A draw of velocities (Å/ps) at this temperature, in shape to first order."""
         drawn = self._noise(self.reference)[:1]
@@ -137,10 +144,10 @@ class Langevin:
         moved = positions + whole.impulse * v + whole.push * a + whole.noise_x * n1
         v = whole.memory * v + whole.impulse * a
         v = v + whole.noise_vx * n1 + whole.noise_vv * n2
-        if self.constraint is None:
-            return v, moved
-        moved = self.constraint.restored(moved, positions)
-        return self._projected(moved, v[None])[0], moved
+        if self.constraint is not None:
+            # The next step begins with making these velocities fit the new shape.
+            moved = self.constraint.restored(moved, positions)
+        return v, moved
 
     def _noise(self, positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, "2 atoms 3"]:
         """Noise of standard deviation a sqrt(kT/m), Å/ps."""

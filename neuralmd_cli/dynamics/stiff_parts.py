@@ -10,8 +10,10 @@ from torch import Tensor
 
 LARGEST_RING = 6
 """Rings up to this size keep their shape; larger ones only bonds and angles."""
-STIFF_BOND = {(6, 6): 1.40, (6, 7): 1.38, (7, 7): 1.32}
-"""Å, by atomic numbers: a shorter bond between flat groups does not turn."""
+DOUBLE_BOND = {(6, 6): 1.40, (6, 7): 1.32, (7, 7): 1.30, (6, 8): 1.31, (6, 16): 1.72}
+"""Å, by atomic numbers: a shorter bond is a double one, or nearly."""
+CONJUGATED = (7, 8)
+"""Elements whose bond to a carbonyl carbon does not turn."""
 FLAT = 0.85
 """|cos| of a torsion beyond which four atoms count as flat (some 30°)."""
 
@@ -104,23 +106,34 @@ def _stiff_torsions(
     neighbours: list[list[int]],
     rings: list[tuple[int, ...]],
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Flat torsions about short bonds that are in no small ring."""
+    """Flat torsions about double bonds, amides and esters that are in no small ring."""
     z = atomic_numbers.tolist()
     x = positions.detach().double()
-    for j, around in enumerate(neighbours):
-        for k in around:
-            limit = STIFF_BOND.get((min(z[j], z[k]), max(z[j], z[k])), 0.0)
-            short = j < k and float((x[j] - x[k]).norm()) < limit
-            if not short or any(j in ring and k in ring for ring in rings):
-                continue
-            torsions = [
-                (i, j, k, m)
-                for i in neighbours[j]
-                for m in neighbours[k]
-                if i != k and m != j and i != m
-            ]
-            if all(abs(_torsion_cosine(x, t)) > FLAT for t in torsions):
-                yield from torsions
+
+    def is_double(a: int, b: int) -> bool:
+        limit = DOUBLE_BOND.get((min(z[a], z[b]), max(z[a], z[b])), 0.0)
+        return float((x[a] - x[b]).norm()) < limit
+
+    def is_carbonyl(a: int) -> bool:
+        ends = [b for b in neighbours[a] if len(neighbours[b]) == 1 and z[b] in (8, 16)]
+        return z[a] == 6 and any(is_double(a, b) for b in ends)
+
+    def is_stiff(a: int, b: int) -> bool:
+        amide = any(is_carbonyl(c) and z[d] in CONJUGATED for c, d in ((a, b), (b, a)))
+        inside = any(a in ring and b in ring for ring in rings)
+        return (amide or is_double(a, b)) and not inside
+
+    bonds = [(j, k) for j, around in enumerate(neighbours) for k in around if j < k]
+    for j, k in bonds:
+        torsions = [
+            (i, j, k, m)
+            for i in neighbours[j]
+            for m in neighbours[k]
+            if i != k and m != j and i != m
+        ]
+        flat = all(abs(_torsion_cosine(x, t)) > FLAT for t in torsions)
+        if torsions and flat and is_stiff(j, k):
+            yield from torsions
 
 
 def _torsion_cosine(x: Tensor, torsion: tuple[int, int, int, int]) -> float:

@@ -47,11 +47,14 @@ def damped_constants(
     """Fields of a config: critically damped unless the options say otherwise.
 
     One unit of the network's output then holds a carbon atom 1 Å from its start,
-    and the thermal speed swings the tether by the fluctuation of the data.
+    and the thermal speed swings the tether by the fluctuation of the data. In the
+    published variant the output is the force, unscaled.
     """
     friction = float(options.get("friction_per_ps", FRICTION))
     tether = float(options.get("tether_per_ps2", friction**2 / 4))
     scale = CARBON * (tether or FRICTION**2 / 4)
+    if binding_net.is_published:
+        scale = 1.0
     return {
         "binding_net": replace(binding_net, force_scale=scale),
         "friction_per_ps": friction,

@@ -49,6 +49,7 @@ class ProteinFile:
 
     protein: Protein
     residue_labels: tuple[str, ...]  # "A:57 ALA", one per residue
+    backbone_rows: NDArray[np.int64]  # (residues, 3): N, CA, C among the obstacles
     structure: gemmi.Structure  # one model, no water, no alternate locations
     het_groups: tuple[HetGroup, ...]
     reading_notes: tuple[str, ...]  # the part of `notes` that reading alone settles
@@ -131,6 +132,7 @@ def protein_file(
             obstacle_numbers=torch.from_numpy(numbers),
         ),
         residue_labels=tuple(x.label for x in residues),
+        backbone_rows=_backbone_rows(structure, residues),
         structure=structure,
         het_groups=tuple(
             HetGroup(name=x.residue.name, label=x.label, chain=x.chain, residue=x.index)
@@ -185,6 +187,24 @@ def _backbone(residue: gemmi.Residue) -> NDArray[np.float32] | None:
     area = np.linalg.norm(np.cross(points[0] - points[1], points[2] - points[1]))
     # A real one has 2.0 Å²; with none, the residue has no local frame.
     return points.astype(np.float32) if area > 0.05 else None
+
+
+def _backbone_rows(
+    structure: gemmi.Structure, residues: Sequence[_Entry]
+) -> NDArray[np.int64]:
+    """Where N, CA and C of each residue are among the obstacles."""
+    begin, first = 0, {}
+    for c, chain in enumerate(structure[0]):
+        for r, residue in enumerate(chain):
+            first[c, r] = begin
+            begin += sum(_is_obstacle(atom) for atom in residue)
+    rows = []
+    for x in residues:
+        heavy = [(a.name, a.element.name) for a in x.residue if _is_obstacle(a)]
+        rows.append([heavy.index((name, name[0])) for name in ("N", "CA", "C")])
+    starts = np.array([first[x.chain, x.index] for x in residues])
+    found: NDArray[np.int64] = np.array(rows) + starts[:, None]
+    return found
 
 
 def _bonded_to_next(entries: Sequence[_Entry]) -> NDArray[np.bool_]:

@@ -102,7 +102,7 @@ def save_checkpoint(
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     content = save(plain, metadata={METADATA_KEY: metadata.to_json()})
     try:
-        _write_whole(path, content)
+        write_whole(path, content)
     except OSError as error:
         raise OutputError(
             f"{path}: the checkpoint cannot be written ({error.strerror}).",
@@ -202,7 +202,8 @@ def _check_tensors(file_name: str, tensors: Mapping[str, Tensor]) -> None:
             )
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that at any moment it is the old one or the new one, whole."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -2,6 +2,8 @@
 
 import typer
 
+from neuralmd_cli.cli.data.add import add
+from neuralmd_cli.cli.data.export import export
 from neuralmd_cli.cli.data.fetch import fetch
 from neuralmd_cli.cli.data.inspect import inspect
 from neuralmd_cli.cli.data.prepare import prepare
@@ -18,3 +20,5 @@ app.command()(splits)
 app.command()(prepare)
 app.command()(inspect)
 app.command()(verify)
+app.command()(add)
+app.command()(export)

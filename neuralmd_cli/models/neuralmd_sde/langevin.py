@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from neuralmd_cli.bindingnet.ligand import LigandEncoder
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.constraints import Shapes, shapes
-from neuralmd_cli.dynamics.sde import Response
-from neuralmd_cli.dynamics.stiff_parts import stiff_parts
+from neuralmd_cli.dynamics.sde import response
+from neuralmd_cli.dynamics.stiff_parts import StiffParts, stiff_parts
 from neuralmd_cli.graph import slots
 
 ROOM_TEMPERATURE = 300.0
@@ -45,12 +45,16 @@ def batch_shapes(batch: Batch) -> Shapes:
     """The shapes of the ligands of a batch as they are at the start."""
     x, numbers = batch.positions.detach().cpu(), batch.atomic_numbers.cpu()
     complex_of, bonds = batch.atom_complex.cpu(), batch.bonds.cpu()
-    parts = []
+    parts: list[StiffParts] = []
+    before: tuple[Tensor, ...] = ()
     for index in range(batch.n_complexes):
         own = complex_of == index
         first = int(own.nonzero()[0])
-        bonded = bonds[own[bonds[:, 0]]] - first
-        parts.append(stiff_parts(x[own], numbers[own], bonded))
+        molecule = (x[own], numbers[own], bonds[own[bonds[:, 0]]] - first)
+        # Replicas of one complex follow each other: look once.
+        same = bool(before) and all(map(torch.equal, before, molecule))
+        parts.append(parts[-1] if same else stiff_parts(*molecule))
+        before = molecule
     return shapes(parts, batch.positions, batch.masses, batch.atom_complex)
 
 
@@ -86,21 +90,24 @@ def spread(
     warm: Warmth,
     masses: Float[Tensor, " atoms"],
     factors: Float[Tensor, " atoms"],
-    after: Response,
-    stiffness_per_ps2: float,
+    time_ps: float,
     *,
+    friction_per_ps: float,
+    stiffness_per_ps2: float,
     thermal_start: bool,
+    unresolved: float = UNRESOLVED,
 ) -> Float[Tensor, " atoms"]:
     """Variance (Å²) of a coordinate some time after the start, about its mean.
 
     That of the tethered oscillator. With factors that differ between atoms it is an
     approximation: constraints pass motion on from one atom to the next.
     """
+    after = response(friction_per_ps, stiffness_per_ps2, time_ps)
     grown = 2 * after.push - stiffness_per_ps2 * after.push**2
     if not thermal_start:
         grown -= after.impulse**2
     free = warm.thermal_energies / masses * factors.square()
-    return free * warm.shares * grown + UNRESOLVED**2
+    return free * warm.shares * grown + unresolved**2
 
 
 def likelihood_loss(

@@ -16,7 +16,7 @@ from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.grid import State, walk
 from neuralmd_cli.dynamics.ode import NewtonianODE, integrate
 from neuralmd_cli.dynamics.restraint import Tethered
-from neuralmd_cli.dynamics.sde import Langevin, response
+from neuralmd_cli.dynamics.sde import Langevin
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.models.binding_force import binding_force
 from neuralmd_cli.models.initial_velocity import check_rule, initial_velocities
@@ -203,11 +203,36 @@ class NeuralSDE(TrainableSystem):
         nothing = torch.zeros_like(batch.positions).expand(2, -1, -1)
         still = temperature_k == 0
         return replace(
-            self._deterministic(batch),
+            self.mean_dynamics(batch),
             thermal_energies=warm.thermal_energies,
             draw=(lambda: nothing) if still else draw,
-            amplitude=None if still else self._amplitude(batch),
+            amplitude=None if still else self.amplitude(batch),
             constraint=shape,
+        )
+
+    def mean_dynamics(self, batch: Batch) -> Langevin:
+        """The equation at 0 K, shapes free to change."""
+        tethered = self._tethered(batch)
+        nothing = torch.zeros_like(batch.positions).expand(2, -1, -1)
+        return Langevin(
+            force_field=tethered.held,
+            reference=tethered.reference,
+            masses=tethered.masses,
+            friction_per_ps=self.config.friction_per_ps,
+            stiffness_per_ps2=self.config.tether_per_ps2,
+            thermal_energies=torch.zeros_like(batch.masses),
+            draw=lambda: nothing,
+        )
+
+    def amplitude(self, batch: Batch) -> Amplitude | None:
+        """The noise network on these complexes, if there is one."""
+        if not self.config.noise_network:
+            return None
+        return Amplitude(
+            network=self.noise_network,
+            head=self.noise_head,
+            batch=batch,
+            limit=self.config.amplitude_limit,
         )
 
     def solve_langevin(
@@ -220,11 +245,7 @@ class NeuralSDE(TrainableSystem):
         """Yield states of our equation; between two steps they are in shape, too."""
         step = step_ps or self.config.step_ps
         start = (velocities, langevin.reference)
-        states = walk(langevin.advance(step), start, times, step)
-        shape = langevin.constraint
-        if shape is None:
-            return states
-        return ((v, shape.restored(x, x)) for v, x in states)
+        return map(langevin.in_shape, walk(langevin.advance(step), start, times, step))
 
     def solve_published(
         self,
@@ -283,11 +304,11 @@ class NeuralSDE(TrainableSystem):
             return pose_loss(positions, window.targets, window, objective)
         mean_rule: VelocityRule = "zero" if rule == "thermal" else rule
         velocities = self.initial_velocities(start, mean_rule)
-        mean = self._deterministic(start.batch)
+        mean = self.mean_dynamics(start.batch)
         states = self.solve_langevin(mean, velocities, times)
         positions = torch.stack([x for _, x in states])
         loss = pose_loss(positions, window.targets, window, objective)
-        amplitude = self._amplitude(start.batch)
+        amplitude = self.amplitude(start.batch)
         if amplitude is None:
             return loss
         variances = self._variances(amplitude, times, thermal=rule == "thermal")
@@ -309,43 +330,19 @@ class NeuralSDE(TrainableSystem):
         shape = batch_shapes(batch)
         warm = warmth(batch, shape, config.thermal_speed, ROOM_TEMPERATURE)
         factors = amplitude(batch.positions)
-        stiffness = config.tether_per_ps2
         rows = [
             spread(
                 warm,
                 batch.masses,
                 factors,
-                response(config.friction_per_ps, stiffness, time),
-                stiffness,
+                time,
+                friction_per_ps=config.friction_per_ps,
+                stiffness_per_ps2=config.tether_per_ps2,
                 thermal_start=thermal,
             )
             for time in times
         ]
         return torch.stack(rows)
 
-    def _deterministic(self, batch: Batch) -> Langevin:
-        """The equation at 0 K, shapes free to change."""
-        tethered = self._tethered(batch)
-        nothing = torch.zeros_like(batch.positions).expand(2, -1, -1)
-        return Langevin(
-            force_field=tethered.held,
-            reference=tethered.reference,
-            masses=tethered.masses,
-            friction_per_ps=self.config.friction_per_ps,
-            stiffness_per_ps2=self.config.tether_per_ps2,
-            thermal_energies=torch.zeros_like(batch.masses),
-            draw=lambda: nothing,
-        )
-
     def _tethered(self, batch: Batch) -> Tethered:
         return tethered_force(self.binding_net, batch, self.config)
-
-    def _amplitude(self, batch: Batch) -> Amplitude | None:
-        if not self.config.noise_network:
-            return None
-        return Amplitude(
-            network=self.noise_network,
-            head=self.noise_head,
-            batch=batch,
-            limit=self.config.amplitude_limit,
-        )

@@ -84,8 +84,8 @@ def test_a_mistake_is_a_message_and_exit_code_1(arguments, message):
 
 
 def test_the_extra_that_is_missing_is_named(server, monkeypatch):
-    """h5py comes with neuralmd[train]."""
+    """h5py comes with neuralmd[data]."""
     monkeypatch.setitem(sys.modules, "h5py", None)
     result = run(IDS[0], "--url", server.url)
     assert result.exit_code == 1
-    assert 'pip install "neuralmd[train]"' in result.stderr
+    assert 'pip install "neuralmd[data]"' in result.stderr

@@ -1,0 +1,200 @@
+"""Speed and memory of training on one trajectory, and what larger sets would take.
+
+    python benchmarks/training.py [--device cuda] [--atoms 30] [--residues 300]
+
+Prints JSON: epochs per second of a single-trajectory training (80 snapshots, batch 8)
+with the protein encoded once per step, and the ratio to the same training with every
+window's protein encoded again at every network evaluation; seconds per epoch and peak
+memory at batch 8 with a protein of its own for every window, extrapolated to MISATO's
+sets. The trajectories are synthetic, with the density of a real complex.
+"""
+
+import argparse
+import json
+import platform
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from rollout import synthetic_complex
+from torch import Tensor
+
+from neuralmd_cli.bindingnet.config import BindingNetConfig
+from neuralmd_cli.bindingnet.model import BindingNet
+from neuralmd_cli.complex import Batch
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.recording import Recording
+from neuralmd_cli.training.group import Group
+from neuralmd_cli.training.optimiser import make_optimiser
+from neuralmd_cli.training.recipe import Recipe
+from neuralmd_cli.training.statistics import statistics
+from neuralmd_cli.training.step import gradient_step
+from neuralmd_cli.training.windows import Place
+
+TRAINING_COMPLEXES = {"misato-100": 80, "misato-1000": 800, "misato-all": 13066}
+SNAPSHOTS, SPACING_PS = 80, 80.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedAgain:
+    """BindingNet's forces, with every protein encoded at every evaluation."""
+
+    binding_net: BindingNet
+    batch: Batch
+
+    def __call__(
+        self, time: Float[Tensor, ""], positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
+        """Encode, then evaluate."""
+        protein = self.binding_net.encode_protein(self.batch)
+        return self.binding_net.forces(self.batch, positions, protein)
+
+
+class Uncached(NeuralODE):
+    """neuralmd-ode as a plain translation of the equations would be."""
+
+    def _forces(self, batch: Batch) -> EncodedAgain:
+        return EncodedAgain(
+            binding_net=self.binding_net, batch=replace(batch, same_protein=())
+        )
+
+
+def synthetic_recording(atoms: int, residues: int) -> Recording:
+    """The synthetic complex, its ligand shaking about its pose."""
+    complex_ = synthetic_complex(atoms, residues)
+    ligand, protein = complex_.ligand, complex_.protein
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(SNAPSHOTS, atoms, 3, generator=generator)
+    backbone = torch.stack([protein.n, protein.ca, protein.c], dim=1)
+    return Recording(
+        name="SYNTHETIC",
+        spacing_ps=SPACING_PS,
+        atomic_numbers=ligand.atomic_numbers,
+        bonds=ligand.bonds,
+        positions=ligand.positions + 0.1 * noise,
+        backbone=backbone.expand(SNAPSHOTS, -1, -1, -1),
+        residue_types=protein.residue_types,
+        segments=protein.segments,
+        obstacle_positions=torch.zeros(SNAPSHOTS, 0, 3),
+        obstacle_numbers=torch.zeros(0, dtype=torch.long),
+    )
+
+
+class Timed:
+    """A training that can be timed step by step."""
+
+    def __init__(
+        self,
+        model: NeuralODE,
+        batch: Sequence[Recording],
+        recipe: Recipe,
+        place: Place,
+    ) -> None:
+        self.model = model.to(place.device, place.dtype)
+        self.batch, self.recipe, self.place = batch, recipe, place
+        self.optimiser = make_optimiser(recipe, self.model.parameters())
+        self.generator = torch.Generator().manual_seed(0)
+        self.best = float("inf")
+
+    def step(self) -> None:
+        """One more step; the quickest counts.
+
+        CPU seconds on a CPU: other work on the machine does not count then.
+        """
+        on_gpu = self.place.device.type == "cuda"
+        clock = time.perf_counter if on_gpu else time.process_time
+        started = clock()
+        gradient_step(
+            self.model,
+            self.optimiser,
+            self.batch,
+            recipe=self.recipe,
+            pull=False,
+            generator=self.generator,
+            place=self.place,
+            group=Group(),
+        )
+        if on_gpu:
+            torch.cuda.synchronize()
+        self.best = min(self.best, clock() - started)
+
+
+def peak_mb(device: torch.device) -> int:
+    """Peak memory of the process, or of the GPU, in MB."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated() / 2**20)
+    scale = 1 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--atoms", type=int, default=30)
+    parser.add_argument("--residues", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=4, help="of the solver")
+    parser.add_argument("--precision", default="float32", choices=["float32", "bf16"])
+    options = parser.parse_args()
+    place = Place(device=torch.device(options.device), dtype=torch.float32)
+    recording = synthetic_recording(options.atoms, options.residues)
+    recipe = Recipe(
+        window=float(options.steps),
+        velocity_rules=("zero",),
+        streams="each",
+        precision=options.precision,
+    )
+    shared = replace(recipe, protein="first")
+    batch = [recording] * recipe.batch_complexes
+    torch.manual_seed(0)
+    model = NeuralODE.for_data(statistics([recording]), BindingNetConfig(), {})
+    own = Timed(model, batch, recipe, place)
+    own.step()
+    memory = peak_mb(place.device)
+    uncached = Uncached(model.config)
+    uncached.load_state_dict(model.state_dict())
+    once = Timed(deepcopy(model), batch, shared, place)
+    again = Timed(uncached, batch, shared, place)
+    for _ in range(3):
+        for each in (own, once, again):
+            each.step()
+    multi, single, naive = own.best, once.best, again.best
+    steps = -(-SNAPSHOTS // recipe.batch_complexes)
+    print(
+        json.dumps(
+            {
+                "machine": platform.processor() or platform.machine(),
+                "device": str(place.device),
+                "precision": options.precision,
+                "threads": torch.get_num_threads(),
+                "torch": torch.__version__,
+                "atoms": options.atoms,
+                "residues": options.residues,
+                "batch": recipe.batch_complexes,
+                "evaluations_per_window": options.steps,
+                "single_trajectory": {
+                    "seconds_per_epoch_of_80_windows": round(single * steps, 2),
+                    "seconds_with_protein_encoded_every_time": round(naive * steps, 2),
+                    "ratio": round(naive / single, 2),
+                },
+                "multi_trajectory": {
+                    "seconds_per_step": round(multi, 3),
+                    "peak_memory_mb": memory,
+                    "seconds_per_epoch_of_one_window_each": {
+                        name: round(multi * n / recipe.batch_complexes, 1)
+                        for name, n in TRAINING_COMPLEXES.items()
+                    },
+                },
+            },
+            indent=2,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Fitting systems to recorded trajectories: recipe, windows, loop, state, search."""
