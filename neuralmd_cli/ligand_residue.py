@@ -36,7 +36,7 @@ def find_ligand(topology: mdtraj.Topology, top: Path, wanted: str | None) -> Res
             f"{top.name} {problem} residue {wanted}. {_listed(candidates)}",
             hint="Name one residue as NAME:CHAIN:NUMBER with --ligand-residue.",
         )
-    if _written_by_us(top):
+    if written_by_us(top):
         return residues[-1]
     candidates = _candidates(residues)
     if len(candidates) != 1:
@@ -88,7 +88,7 @@ def _candidates(residues: list[Residue]) -> list[Residue]:
     return found or buffers
 
 
-def _written_by_us(top: Path) -> bool:
+def written_by_us(top: Path) -> bool:
     """True if a topology of ours, which has its ligand last, was read from `top`."""
     with top.open("rb") as file:
         return file.read(len(LIGAND_REMARK)) == LIGAND_REMARK.encode()

@@ -6,7 +6,7 @@ import re
 import struct
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +138,33 @@ def read_trajectory(
         ligand_index=ligand.index,
         notes=notes,
     )
+
+
+def read_atoms(
+    path: Path, top: Path, atoms: Sequence[int], every: int = 1
+) -> Iterator[Float[Tensor, "frames atoms 3"]]:
+    """Positions of some atoms (Å), a block of snapshots at a time.
+
+    Args:
+        top: the topology, as `topology_path` gives it.
+        atoms: rows of the topology.
+        every: the first snapshot and each `every`-th after it.
+
+    Raises:
+        InputError: as `read_trajectory`.
+    """
+    rows, done = list(atoms), 0
+    with quiet_mdtraj():
+        topology = read_topology(top)
+    frames = read_frames(path, top, topology.n_atoms)
+    while True:
+        with quiet_mdtraj():
+            block = next(frames, None)
+        if block is None:
+            return
+        first = -done % every
+        done += len(block.positions)
+        yield torch.from_numpy(block.positions[first::every][:, rows])
 
 
 def ca_atoms(topology: mdtraj.Topology, ligand_index: int) -> list[Atom]:

@@ -7,7 +7,7 @@ frame and stay where the topology has them: the rigid protein.
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import StringIO
@@ -122,6 +122,34 @@ def write_ligand_sdf(
     text = StringIO()
     with Chem.SDWriter(text) as writer:
         writer.write(placed)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text.getvalue())
+
+
+def write_poses_sdf(
+    path: Path,
+    molecule: Chem.Mol,
+    positions: Float[Tensor, "poses atoms 3"],
+    *,
+    names: Sequence[str],
+    properties: Sequence[Mapping[str, str]],
+) -> None:
+    """Write several poses of one molecule, a record each.
+
+    Args:
+        positions: of all atoms, Å.
+        names: the records' titles.
+        properties: the records' data fields.
+    """
+    text = StringIO()
+    with Chem.SDWriter(text) as writer:
+        for xyz, name, fields in zip(positions, names, properties, strict=True):
+            placed = Chem.Mol(molecule)
+            placed.GetConformer().SetPositions(xyz.double().cpu().numpy())
+            placed.SetProp("_Name", name)
+            for key, value in fields.items():
+                placed.SetProp(key, value)
+            writer.write(placed)
     with atomic_path(path) as temporary:
         temporary.write_text(text.getvalue())
 

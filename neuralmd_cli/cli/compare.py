@@ -6,7 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from neuralmd_cli.cli.console import print_table
-from neuralmd_cli.cli.options import INPUT, OUTPUT, Json
+from neuralmd_cli.cli.options import (
+    INPUT,
+    Csv,
+    Json,
+    LigandResidue,
+    MatchSnapshots,
+    Plot,
+    Top,
+)
+from neuralmd_cli.cli.results import (
+    check_outputs,
+    print_json,
+    show_notes,
+    show_written,
+    trajectory_inputs,
+    write_csv,
+)
 
 if TYPE_CHECKING:
     from neuralmd_cli.comparison.compare import Comparison, Row
@@ -32,14 +48,7 @@ def compare(
             show_default=False,
         ),
     ],
-    top: Annotated[
-        Path | None,
-        typer.Option(
-            help="Topology (PDB) of the first; default: the .pdb beside it.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    top: Top = None,
     reference_top: Annotated[
         Path | None,
         typer.Option(
@@ -48,15 +57,7 @@ def compare(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    ligand_residue: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:CHAIN[:NUMBER]]",
-            help="Which residue of the first is the ligand, where that is not clear.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    ligand_residue: LigandResidue = None,
     reference_ligand_residue: Annotated[
         str | None,
         typer.Option(
@@ -66,13 +67,7 @@ def compare(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    match: Annotated[
-        Literal["times", "frames"],
-        typer.Option(
-            help="Compare snapshots of the same time, or of the same number.",
-            rich_help_panel=INPUT,
-        ),
-    ] = "times",
+    match: MatchSnapshots = "times",
     superpose: Annotated[
         Literal["pocket", "none"] | None,
         typer.Option(
@@ -82,48 +77,32 @@ def compare(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write all values to this file.",
-            show_default=False,
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    csv: Csv = None,
+    plot: Plot = None,
     json: Json = False,
 ) -> None:
     """Score a trajectory of a ligand against a reference, by every metric."""
     from neuralmd_cli.comparison.compare import compare as compare_loaded
-    from neuralmd_cli.readers import read_trajectory, topology_path
+    from neuralmd_cli.figures.comparison import plot_comparison
+    from neuralmd_cli.opening.opened import open_snapshots
 
-    if csv is not None:
-        tops = (topology_path(predicted, top), topology_path(reference, reference_top))
-        _check_output(csv, (predicted, reference, *tops))
-    ours = read_trajectory(predicted, top, ligand_residue)
-    theirs = read_trajectory(reference, reference_top, reference_ligand_residue)
+    inputs = trajectory_inputs(predicted, top)
+    inputs += trajectory_inputs(reference, reference_top)
+    check_outputs(inputs, csv=csv, plot=plot)
+    ours = open_snapshots(predicted, top, ligand_residue)
+    theirs = open_snapshots(reference, reference_top, reference_ligand_residue)
     result = compare_loaded(ours, theirs, superpose=superpose, match=match)
     if csv is not None:
         _write_csv(csv, result)
-    for note in result.notes:
-        typer.echo(f"Note: {note}.", err=True)
+    if plot is not None:
+        title = f"{ours.ligand}: {predicted.name} against {reference.name}"
+        plot_comparison(plot, result, title=title)
+    show_notes(result.notes)
     if json:
         _print_json(ours, theirs, result)
     else:
         _print_tables(ours, theirs, result)
-        if csv is not None:
-            typer.echo(f"Wrote {csv}")
-
-
-def _check_output(path: Path, inputs: tuple[Path, ...]) -> None:
-    """Never write over what is read."""
-    from neuralmd_cli.errors import OutputError
-
-    if path.exists() and any(path.samefile(x) for x in inputs):
-        raise OutputError(
-            f"The result would be written over {path.name}, which is an input.",
-            hint="Choose another name with --csv.",
-        )
+        show_written(csv, plot)
 
 
 def _print_tables(
@@ -176,18 +155,10 @@ def _shown(value: float, unit: str) -> str:
     return f"{value:.1f}" if unit in {"%", "°"} else f"{value:.3f}"
 
 
-def _values(row: "Row") -> dict[str, float | None]:
-    """The three values; None where undefined, as neither JSON nor CSV has NaN."""
-    values = {pose: getattr(row, pose) for pose in _POSES}
-    return {pose: None if x != x else x for pose, x in values.items()}
-
-
 def _print_json(
     predicted: "LoadedTrajectory", reference: "LoadedTrajectory", result: "Comparison"
 ) -> None:
     """Everything as one JSON object on stdout."""
-    import json
-
     answer = {
         "predicted": predicted.path.name,
         "reference": reference.path.name,
@@ -205,27 +176,23 @@ def _print_json(
                 "definition": row.metric.definition,
                 "unit": row.metric.unit,
                 "better": row.metric.better,
-                **_values(row),
+                **{pose: getattr(row, pose) for pose in _POSES},
             }
             for row in result.rows
         ],
         "notes": result.notes,
     }
-    typer.echo(json.dumps(answer, indent=2))
+    print_json(answer)
 
 
 def _write_csv(path: Path, result: "Comparison") -> None:
     """One line per metric."""
-    import csv
-
-    from neuralmd_cli.writers import atomic_path
-
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["name", "definition", "unit", "better", *_POSES])
-        for row in result.rows:
-            about = row.metric
-            values = ["" if x is None else f"{x:.6f}" for x in _values(row).values()]
-            writer.writerow(
-                [about.name, about.definition, about.unit, about.better, *values]
-            )
+    columns = ["name", "definition", "unit", "better", *_POSES]
+    rows = [
+        [
+            *(getattr(row.metric, key) for key in columns[:4]),
+            *(getattr(row, pose) for pose in _POSES),
+        ]
+        for row in result.rows
+    ]
+    write_csv(path, columns, rows)

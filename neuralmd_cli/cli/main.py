@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from neuralmd_cli.cli import weights
+from neuralmd_cli.cli.cluster import cluster
 from neuralmd_cli.cli.compare import compare
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
+from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
+from neuralmd_cli.cli.stability import stability
+from neuralmd_cli.cli.torsions import torsions
 from neuralmd_cli.cli.train import train
 from neuralmd_cli.version import VERSION
 
@@ -26,7 +30,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(simulate)
+app.command()(stability)
 app.command()(rmsf)
+app.command()(torsions)
+app.command()(contacts)
+app.command()(cluster)
 app.command()(compare)
 app.command()(models)
 app.command()(train)

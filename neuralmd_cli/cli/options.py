@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -133,6 +133,111 @@ Quiet = Annotated[
         "--quiet",
         "-q",
         help="Show no progress and no summary; warnings stay.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+TrajectoryFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TRAJECTORY",
+        help="DCD, XTC, NetCDF or multi-model PDB file.",
+        show_default=False,
+    ),
+]
+Top = Annotated[
+    Path | None,
+    typer.Option(
+        "--top",
+        metavar="FILE",
+        help="Topology (PDB); default: the .pdb of the same name beside it.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+LigandResidue = Annotated[
+    str | None,
+    typer.Option(
+        "--ligand-residue",
+        metavar="NAME[:CHAIN[:NUMBER]]",
+        help="Which residue is the ligand, where that is not clear.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+BondOrders = Annotated[
+    Path | None,
+    typer.Option(
+        "--ligand",
+        "-l",
+        metavar="FILE",
+        help="SDF with the ligand's bond orders; default: the .sdf beside our "
+        "topology, else what the ligand's hydrogens say.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+Smiles = Annotated[
+    str | None,
+    typer.Option(
+        "--smiles",
+        help="The ligand's bond orders as SMILES, in single quotes.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+RigidProtein = Annotated[
+    Path | None,
+    typer.Option(
+        "--protein",
+        "-p",
+        metavar="FILE",
+        help="Protein (PDB or mmCIF) that stands around the ligand; default: the one "
+        "in the trajectory, else the file that the run record names.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+Every = Annotated[
+    int,
+    typer.Option(
+        "--every",
+        metavar="N",
+        min=1,
+        help="Take the first snapshot and each Nth after it.",
+        rich_help_panel=INPUT,
+    ),
+]
+MatchSnapshots = Annotated[
+    Literal["times", "frames"],
+    typer.Option(
+        "--match",
+        help="Compare snapshots of the same time, or of the same number.",
+        rich_help_panel=INPUT,
+    ),
+]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        metavar="FILE",
+        help="Also write all values to this file.",
+        show_default=False,
+        rich_help_panel=OUTPUT,
+    ),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE",
+        help="Also draw a .png, .svg or .pdf figure.",
+        show_default=False,
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -6,6 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 import typer
 
 from neuralmd_cli.cli.console import print_table
+from neuralmd_cli.cli.options import (
+    INPUT,
+    Csv,
+    Json,
+    LigandResidue,
+    Plot,
+    Top,
+    TrajectoryFile,
+)
+from neuralmd_cli.cli.results import (
+    check_outputs,
+    print_json,
+    show_notes,
+    show_written,
+    trajectory_inputs,
+    write_csv,
+)
 
 if TYPE_CHECKING:
     from neuralmd_cli.analysis.rmsf import Rmsf
@@ -31,62 +48,33 @@ class WindowRow(TypedDict):
 
 
 def rmsf(
-    trajectory: Annotated[
-        Path,
-        typer.Argument(
-            metavar="TRAJECTORY",
-            help="DCD, XTC, NetCDF or multi-model PDB file.",
-            show_default=False,
-        ),
-    ],
-    top: Annotated[
-        Path | None,
-        typer.Option(
-            help="Topology (PDB); default: the .pdb of the same name beside it.",
-            show_default=False,
-        ),
-    ] = None,
+    trajectory: TrajectoryFile,
+    top: Top = None,
+    ligand_residue: LigandResidue = None,
     superpose: Annotated[
         Literal["pocket", "ligand", "none"],
         typer.Option(
             help="What is held still: the pocket's CA atoms (our own files are in the "
-            "pocket's frame already), the ligand itself, or nothing."
+            "pocket's frame already), the ligand itself, or nothing.",
+            rich_help_panel=INPUT,
         ),
     ] = "pocket",
-    ligand_residue: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME[:CHAIN[:NUMBER]]",
-            help="Which residue is the ligand, where that is not clear.",
-            show_default=False,
-        ),
-    ] = None,
     window: Annotated[
         int, typer.Option(min=2, help="Snapshots in a window; the paper takes five.")
     ] = 5,
-    csv: Annotated[
-        Path | None,
-        typer.Option(help="Also write all values to this file.", show_default=False),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print JSON instead of tables.")
-    ] = False,
-    plot: Annotated[
-        Path | None,
-        typer.Option(help="Also draw a .png, .svg or .pdf figure.", show_default=False),
-    ] = None,
+    csv: Csv = None,
+    plot: Plot = None,
+    json: Json = False,
 ) -> None:
     """Show how much the ligand's heavy atoms fluctuate (RMSF)."""
     from neuralmd_cli.analysis.geometry import in_frame_of
     from neuralmd_cli.analysis.rmsf import rmsf as fluctuation
     from neuralmd_cli.errors import InputError
-    from neuralmd_cli.figures import check_figure_path, plot_rmsf
-    from neuralmd_cli.readers import read_trajectory
+    from neuralmd_cli.figures.rmsf import plot_rmsf
+    from neuralmd_cli.opening.opened import open_snapshots
 
-    _check_outputs(trajectory, top, [x for x in (csv, plot) if x is not None])
-    if plot is not None:
-        check_figure_path(plot)
-    loaded = read_trajectory(trajectory, top, ligand_residue)
+    check_outputs(trajectory_inputs(trajectory, top), csv=csv, plot=plot)
+    loaded = open_snapshots(trajectory, top, ligand_residue)
     if loaded.n_frames < window:
         raise InputError(
             f"{trajectory.name} has {loaded.n_frames} snapshots, a window takes "
@@ -97,7 +85,7 @@ def rmsf(
     result = fluctuation(in_frame_of(superpose, heavy, loaded.ca_positions), window)
     atoms, windows = _atom_rows(loaded, result), _window_rows(loaded, result)
     if csv is not None:
-        _write_csv(csv, loaded, result, atoms, windows)
+        _write_csv(csv, loaded, atoms, windows)
     if plot is not None:
         plot_rmsf(
             plot,
@@ -107,32 +95,12 @@ def rmsf(
             times=loaded.times,
             title=f"RMSF of {loaded.ligand} in {trajectory.name}",
         )
-    for note in loaded.notes:
-        typer.echo(f"Note: {note}.", err=True)
+    show_notes(loaded.notes)
     if json:
         _print_json(loaded, result, superpose, atoms, windows)
     else:
         _print_tables(loaded, result, superpose, atoms, windows)
-        for file in [x for x in (csv, plot) if x is not None]:
-            typer.echo(f"Wrote {file}")
-
-
-def _check_outputs(trajectory: Path, top: Path | None, outputs: list[Path]) -> None:
-    """Never write over what is read, its .pdb included, nor one file over the other."""
-    from neuralmd_cli.errors import OutputError
-    from neuralmd_cli.readers import topology_path
-
-    inputs = [trajectory, topology_path(trajectory, top)]
-    for path in outputs:
-        if path.exists() and any(path.samefile(x) for x in inputs):
-            raise OutputError(
-                f"The result would be written over {path.name}, which is an input.",
-                hint="Choose another name with --csv or --plot.",
-            )
-    if len(outputs) > len({x.resolve() for x in outputs}):
-        raise OutputError(
-            "--csv and --plot name the same file.", hint="Give each its own."
-        )
+        show_written(csv, plot)
 
 
 def _atom_rows(loaded: "LoadedTrajectory", result: "Rmsf") -> list[AtomRow]:
@@ -172,8 +140,6 @@ def _print_json(
     windows: list[WindowRow],
 ) -> None:
     """Everything as one JSON object on stdout."""
-    import json
-
     answer = {
         "trajectory": loaded.path.name,
         "ligand": loaded.ligand,
@@ -185,7 +151,7 @@ def _print_json(
         "windows": windows,
         "notes": loaded.notes,
     }
-    typer.echo(json.dumps(answer, indent=2))
+    print_json(answer)
 
 
 def _print_tables(
@@ -231,24 +197,15 @@ def _print_tables(
 def _write_csv(
     path: Path,
     loaded: "LoadedTrajectory",
-    result: "Rmsf",
     atoms: list[AtomRow],
     windows: list[WindowRow],
 ) -> None:
     """One line per atom (over all snapshots), then one per window (of all atoms)."""
-    import csv
-
-    from neuralmd_cli.writers import atomic_path
-
-    columns = ["kind", "name", "element", *WindowRow.__annotations__]
     times = loaded.times.tolist()
     span = (1, loaded.n_frames, times[0], times[-1])
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for atom in atoms:
-            value = f"{atom['rmsf_angstrom']:.6f}"
-            writer.writerow(["atom", atom["name"], atom["element"], *span, value])
-        for row in windows:
-            *where, value_of_all = row.values()
-            writer.writerow(["window", "", "", *where, f"{value_of_all:.6f}"])
+    rows: list[tuple[object, ...]] = [
+        ("atom", x["name"], x["element"], *span, x["rmsf_angstrom"]) for x in atoms
+    ]
+    rows += [("window", "", "", *x.values()) for x in windows]
+    columns = ["kind", "name", "element", *WindowRow.__annotations__]
+    write_csv(path, columns, rows)

@@ -1,5 +1,6 @@
 """A predicted trajectory against a reference, by every metric."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -7,10 +8,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from neuralmd_cli.analysis.corrected_metrics import skill
+from neuralmd_cli.analysis.corrected_metrics import position_rmsd, skill
 from neuralmd_cli.analysis.geometry import pocket_residues, superpose_onto
 from neuralmd_cli.analysis.metric_table import METRICS, Metric
 from neuralmd_cli.analysis.published_metrics import binding_collision, published_scores
+from neuralmd_cli.analysis.rmsf import rmsf_per_atom
 from neuralmd_cli.analysis.scores import Obstacles, corrected_scores
 from neuralmd_cli.comparison.matched_ligand import matched_ligand
 from neuralmd_cli.comparison.matching import (
@@ -52,6 +54,9 @@ class Comparison:
     frozen_at: float  # ps: the reference's snapshot that is the frozen ligand
     superposed: Superpose
     rows: tuple[Row, ...]
+    rmsd: Mapping[str, Float[Tensor, " frames"]]  # Å, of each pose to the reference
+    rmsf: Mapping[str, Float[Tensor, " atoms"]]  # Å, of prediction and reference
+    atom_names: tuple[str, ...]  # of the reference, in the order of `rmsf`
     notes: tuple[str, ...]
 
 
@@ -139,6 +144,12 @@ def compare(
         frozen_at=float(reference.times[start]),
         superposed="none" if fit is None else "pocket",
         rows=_rows(raw, seen, ligand),
+        rmsd={k: position_rmsd(x, seen.target) for k, x in seen.poses().items()},
+        rmsf={
+            "predicted": rmsf_per_atom(seen.predicted),
+            "reference": rmsf_per_atom(seen.target),
+        },
+        atom_names=tuple(reference.atom_names[k] for k in atoms.reference.tolist()),
         notes=tuple(dict.fromkeys((*predicted.notes, *reference.notes, *notes))),
     )
 

@@ -8,7 +8,12 @@ from torch import Tensor
 from neuralmd_cli.complex import Ligand, Protein
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.molecule import atom_name, heavy_atoms
-from neuralmd_cli.structure.protein import HetGroup, ProteinFile, obstacle_name
+from neuralmd_cli.structure.protein import (
+    HetGroup,
+    ProteinFile,
+    obstacle_name,
+    without,
+)
 
 REACH = 6.0
 """Largest distance between nearest heavy atoms of ligand and protein, Å.
@@ -45,9 +50,10 @@ Crystal poses have 0.8 and more; a ligand from another coordinate frame that lan
 beside the protein, or one whose pocket lacks a chain, has less than 0.3.
 """
 
-_METALS = frozenset(
+METALS = frozenset(
     [3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 84), *range(87, 104)]
 )
+"""Atomic numbers of metals, to which a ligand may be bonded."""
 
 
 def coinciding_groups(file: ProteinFile, ligand: Ligand) -> list[HetGroup]:
@@ -62,6 +68,12 @@ def coinciding_groups(file: ProteinFile, ligand: Ligand) -> list[HetGroup]:
         if 2 * int((nearest < SAME_PLACE).sum()) > len(places):
             found.append(group)
     return found
+
+
+def copies_left_out(file: ProteinFile, ligand: Ligand, source: str) -> ProteinFile:
+    """The protein without the ligand itself, where its file holds it as well."""
+    copies = coinciding_groups(file, ligand)
+    return without(file, copies, source) if copies else file
 
 
 def check_contacts(
@@ -172,7 +184,7 @@ def _radius_ratios(
     waals = torch.tensor([table.GetRvdw(z) for z in range(119)])
     covalent = torch.tensor([table.GetRcovalent(z) for z in range(119)])
     ours, theirs = ligand.atomic_numbers[:, None], protein.obstacle_numbers
-    metal = torch.tensor([z in _METALS for z in range(119)])[theirs]
+    metal = torch.tensor([z in METALS for z in range(119)])[theirs]
     share = distances / (waals[ours] + waals[theirs])
     bond = torch.where(
         metal, METAL_OVERLAP - BOND_SLACK, covalent[ours] + covalent[theirs]

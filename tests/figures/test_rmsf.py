@@ -5,7 +5,8 @@ import torch
 
 from neuralmd_cli.analysis.rmsf import rmsf
 from neuralmd_cli.errors import NeuralMDError, OutputError
-from neuralmd_cli.figures import check_figure_path, plot_rmsf
+from neuralmd_cli.figures.canvas import check_figure_path
+from neuralmd_cli.figures.rmsf import plot_rmsf
 
 
 def draw(path, atoms=10, times=None):

@@ -1,0 +1,1 @@
+"""What an opened trajectory shows: stability, interactions with the protein, poses."""

@@ -1,0 +1,1 @@
+"""A trajectory file opened with all that belongs to it."""
