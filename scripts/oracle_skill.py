@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neuralmd_cli.benchmark import l1_error
+from neuralmd_cli.benchmark.starts import l1_error
 from neuralmd_cli.misato import read_recording, recording_names
 
 STARTS = range(0, 50, 5)

@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 from statistics import fmean
 
-from neuralmd_cli.benchmark import score_starts
+from neuralmd_cli.benchmark.starts import score_starts
 from neuralmd_cli.misato import read_recording, recording_names
 from neuralmd_cli.weights.fetch import resolve
 from neuralmd_cli.weights.model import load_model

@@ -17,7 +17,7 @@ from statistics import fmean
 
 import numpy as np
 
-from neuralmd_cli.benchmark import StartScore, score_starts
+from neuralmd_cli.benchmark.starts import StartScore, score_starts
 from neuralmd_cli.misato import read_recording, recording_names
 from neuralmd_cli.models.system import TrainableSystem
 from neuralmd_cli.recording import Recording

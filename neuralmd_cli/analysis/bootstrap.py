@@ -67,8 +67,10 @@ def skill_interval(
     rows = np.array([model, frozen, mean_pose], dtype=float).T
     rows = rows[~np.isnan(rows).any(axis=1)]
     value = skill(*rows.mean(axis=0).tolist()) if len(rows) else np.nan
-    skills = np.array([skill(*r) for r in _resampled_means(rows, seed).tolist()])
-    return _interval(value, skills[~np.isnan(skills)], len(rows), level)
+    ours, still, best = _resampled_means(rows, seed).T
+    known = still != best
+    skills = (still - ours)[known] / (still - best)[known]
+    return _interval(value, skills, len(rows), level)
 
 
 def _resampled_means(

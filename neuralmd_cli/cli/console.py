@@ -163,6 +163,34 @@ def complex_progress(*, quiet: bool) -> Iterator[Callable[[int, int, int], None]
 
 
 @contextmanager
+def stage_progress(
+    *, quiet: bool
+) -> Iterator[tuple[Callable[[str, int], None], Callable[[str, int], None]]]:
+    """A bar on stderr for work in stages; drawn on a terminal only.
+
+    The first function is told a stage and its length; the second what is being done,
+    and how much of the stage is.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with _bar(*columns, TimeColumn(elapsed_when_finished=True), quiet=quiet) as bar:
+        task, stage = bar.add_task(""), [""]
+
+        def on_start(name: str, total: int) -> None:
+            stage[0] = name
+            bar.start()
+            bar.reset(task, total=total, description=name)
+
+        def on_step(label: str, done: int) -> None:
+            text = f"{stage[0]}: {label}" if label else stage[0]
+            bar.update(task, completed=done, description=text)
+
+        yield on_start, on_step
+
+
+@contextmanager
 def _bar(*columns: "ProgressColumn", quiet: bool) -> Iterator["Progress"]:
     """A bar that its owner starts, and that is off the screen after the block."""
     from rich.console import Console

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import torch
 
-from neuralmd_cli.benchmark import l1_error
+from neuralmd_cli.benchmark.starts import l1_error
 from neuralmd_cli.complex import collate
 from neuralmd_cli.errors import TrainingError
 from neuralmd_cli.models.system import Settings, Start, TrainableSystem

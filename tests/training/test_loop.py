@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neuralmd_cli.benchmark import score_starts
+from neuralmd_cli.benchmark.starts import score_starts
 from neuralmd_cli.errors import TrainingError
 from neuralmd_cli.training.loop import StoppedOnRequestError, Trainer, Watch
 from neuralmd_cli.training.recipe import Recipe

@@ -1,4 +1,4 @@
-"""A model against recorded trajectories, beside the predictors it must beat."""
+"""A system from several snapshots of one recording: quick scores for validation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,0 +1,1 @@
+"""Systems scored against recorded trajectories, beside the predictors to beat."""
