@@ -27,7 +27,7 @@ demo: $(VENV)/.runtime  ## install, then simulate a real complex for 8 ns
 	@echo "  out/nik.json                             (the record of this run)"
 
 test: lint  ## install, then check the code and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev  ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -22,7 +22,9 @@ from neuralmd_cli.cli.console import (
 from neuralmd_cli.errors import InputError, NeuralMDError, WeightsError
 
 PROGRAM = """
-import sys, time, typer
+import signal, sys, time, typer
+# A test run in the background of a shell is started deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from neuralmd_cli.cli.console import NeuralMDGroup
 app = typer.Typer(cls=NeuralMDGroup, pretty_exceptions_enable=False)
 @app.command()
