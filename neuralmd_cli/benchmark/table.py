@@ -8,7 +8,6 @@ from statistics import fmean, stdev
 from neuralmd_cli.analysis.bootstrap import Interval, mean_interval, skill_interval
 from neuralmd_cli.analysis.metric_table import METRICS
 from neuralmd_cli.analysis.published_metrics import pooled, published_fps
-from neuralmd_cli.benchmark.contenders import BASELINES
 from neuralmd_cli.benchmark.score import Score
 from neuralmd_cli.paper_tables.read import Published, published
 
@@ -48,11 +47,6 @@ class Row:
     failed: Mapping[str, str]  # by complex and run: why
     cells: Mapping[str, Cell]  # by metric
     paper: Mapping[str, Published]  # the paper's values for this split, by metric
-
-    @property
-    def is_baseline(self) -> bool:
-        """True for the rows every table has."""
-        return self.name in BASELINES
 
 
 def make_rows(scores: Sequence[Score], split: str) -> list[Row]:

@@ -1,0 +1,39 @@
+"""The slow way that training is compared with is slow, and the same."""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from neuralmd_cli.bindingnet.protein import ProteinEncoder
+from neuralmd_cli.complex import collate
+from tests.toy import toy_complex, toy_model
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def test_encoding_again_changes_the_work_and_not_the_result(monkeypatch):
+    """Three steps: the protein is encoded three times instead of once."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "training", raising=False)
+    from training import encoding_again
+
+    calls = []
+    forward = ProteinEncoder.forward
+
+    def counted(self, batch):
+        calls.append(1)
+        return forward(self, batch)
+
+    monkeypatch.setattr(ProteinEncoder, "forward", counted)
+    model = toy_model(friction_per_ps=0.025, tether_per_ps2=0.025**2 / 4)
+    batch = collate([toy_complex()])
+    times = [40.0, 80.0, 120.0]
+    ends = []
+    for each in (model, encoding_again(model).double()):
+        calls.clear()
+        with torch.no_grad():
+            *_, (_, end) = each.solve(batch, torch.zeros_like(batch.positions), times)
+        ends.append((len(calls), end))
+    assert [n for n, _ in ends] == [1, 3]
+    assert torch.equal(ends[0][1], ends[1][1])
