@@ -27,9 +27,9 @@ import requests
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.range_server import serving
-from neuralmd_cli.dataset.copying import WANTED
+from neuralmd_cli.dataset.fetching.copying import WANTED
+from neuralmd_cli.dataset.fetching.subset import fetch_complexes
 from neuralmd_cli.dataset.splits import load_split
-from neuralmd_cli.dataset.subset import fetch_complexes
 
 TEMPLATES, FRAMES, READ_AHEAD = 8, 100, 5 << 20
 

@@ -57,7 +57,7 @@ def server(remote_path) -> Iterator[FileServer]:
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch, tmp_path) -> None:
     """No waiting between tries, no address but what a test gives, own folder."""
-    monkeypatch.setattr("neuralmd_cli.dataset.host.BACKOFF_S", 0.001)
+    monkeypatch.setattr("neuralmd_cli.dataset.fetching.host.BACKOFF_S", 0.001)
     monkeypatch.delenv("NEURALMD_DATA_URL", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from rdkit import Chem
 
-from neuralmd_cli.dataset.add import add, place_for
 from neuralmd_cli.dataset.export import export
-from neuralmd_cli.dataset.own_system import OwnFiles
-from neuralmd_cli.dataset.own_trajectory import read_own
+from neuralmd_cli.dataset.own.add import add, place_for
+from neuralmd_cli.dataset.own.system import OwnFiles
+from neuralmd_cli.dataset.own.trajectory import read_own
 from neuralmd_cli.dataset.prepare import prepare
 from neuralmd_cli.dataset.recordings import open_recordings
 from neuralmd_cli.dataset.survey import verify

@@ -120,10 +120,10 @@ def add(
     Water, salt and lipids are left out. Molecules that the periodic box has cut are
     made whole, and the ligand is brought next to the protein.
     """
-    from neuralmd_cli.dataset.add import add as put
-    from neuralmd_cli.dataset.add import place_for
-    from neuralmd_cli.dataset.own_system import OwnFiles
-    from neuralmd_cli.dataset.own_trajectory import read_own
+    from neuralmd_cli.dataset.own.add import add as put
+    from neuralmd_cli.dataset.own.add import place_for
+    from neuralmd_cli.dataset.own.system import OwnFiles
+    from neuralmd_cli.dataset.own.trajectory import read_own
 
     if spacing_ps is not None and not 0 < spacing_ps < float("inf"):
         raise typer.BadParameter(

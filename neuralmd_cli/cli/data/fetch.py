@@ -49,7 +49,7 @@ def fetch(
     quiet: Quiet = False,
 ) -> None:
     """Fetch complexes of MISATO; an interrupted fetch goes on when run again."""
-    from neuralmd_cli.dataset.fetch import fetch as fetch_target
+    from neuralmd_cli.dataset.fetching.fetch import fetch as fetch_target
 
     def notify(text: str) -> None:
         if not quiet:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.main import app
-from neuralmd_cli.dataset.source import MISATO
+from neuralmd_cli.dataset.fetching.source import MISATO
 from tests.dataset.conftest import hurried, remote_ids, remote_path, server  # fixtures
 
 __all__ = ["hurried", "remote_path", "server"]
@@ -60,7 +60,7 @@ def test_misato_all_is_the_whole_file(server, remote_path, tmp_path, monkeypatch
     """Compared with its MD5; h5py is not needed."""
     content = remote_path.read_bytes()
     known = replace(MISATO, size=len(content), md5=hashlib.md5(content).hexdigest())
-    monkeypatch.setattr("neuralmd_cli.dataset.fetch.MISATO", known)
+    monkeypatch.setattr("neuralmd_cli.dataset.fetching.fetch.MISATO", known)
     result = run("misato-all", "--url", server.url)
     assert (result.exit_code, result.stdout) == (0, "MD.hdf5\n")
     assert "Comparing the MD5" in result.stderr

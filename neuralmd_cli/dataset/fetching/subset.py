@@ -15,10 +15,10 @@ from pathlib import Path
 
 import h5py
 
-from neuralmd_cli.dataset.copying import Copier, DamagedComplex, Job
-from neuralmd_cli.dataset.host import CONNECTIONS, RemoteFile
-from neuralmd_cli.dataset.remote import open_remote
-from neuralmd_cli.dataset.source import (
+from neuralmd_cli.dataset.fetching.copying import Copier, DamagedComplex, Job
+from neuralmd_cli.dataset.fetching.host import CONNECTIONS, RemoteFile
+from neuralmd_cli.dataset.fetching.remote import open_remote
+from neuralmd_cli.dataset.fetching.source import (
     MISATO,
     Fetched,
     check_source,

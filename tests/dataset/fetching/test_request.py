@@ -2,8 +2,8 @@
 
 import pytest
 
-from neuralmd_cli.dataset.request import requested
-from neuralmd_cli.dataset.source import MISATO, data_url
+from neuralmd_cli.dataset.fetching.request import requested
+from neuralmd_cli.dataset.fetching.source import MISATO, data_url
 from neuralmd_cli.dataset.splits import misato_ids, peptides
 from neuralmd_cli.errors import InputError
 

@@ -10,8 +10,8 @@ from jaxtyping import Int
 from mdtraj.core.topology import Residue
 from numpy import ndarray
 
-from neuralmd_cli.dataset.ligand_atoms import residue_of
-from neuralmd_cli.dataset.own_structure import placed
+from neuralmd_cli.dataset.own.ligand_atoms import residue_of
+from neuralmd_cli.dataset.own.structure import placed
 from neuralmd_cli.readers import topology_path
 from neuralmd_cli.structure.coordinates import labelled_atoms
 from neuralmd_cli.structure.ligand import LigandFile, read_ligand

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuralmd_cli.dataset.sampling import sampling
+from neuralmd_cli.dataset.own.sampling import sampling
 from neuralmd_cli.errors import InputError
 
 EVEN = np.arange(10) * 2.5 + 1000.0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from neuralmd_cli.dataset.own_system import OwnFiles
-from neuralmd_cli.dataset.own_trajectory import read_own
+from neuralmd_cli.dataset.own.system import OwnFiles
+from neuralmd_cli.dataset.own.trajectory import read_own
 from neuralmd_cli.errors import InputError
 from tests.dataset.own_md import HEAVY, RESIDUES, own_md, write_ligand
 

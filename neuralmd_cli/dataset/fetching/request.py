@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralmd_cli.dataset.source import MISATO, listed
+from neuralmd_cli.dataset.fetching.source import MISATO, listed
 from neuralmd_cli.dataset.splits import (
     Part,
     load_split,

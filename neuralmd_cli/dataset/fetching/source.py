@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralmd_cli.dataset.host import Identity, RemoteFile
+from neuralmd_cli.dataset.fetching.host import Identity, RemoteFile
 from neuralmd_cli.errors import DownloadError, OutputError
 
 URL_VARIABLE = "NEURALMD_DATA_URL"

@@ -14,8 +14,8 @@ from typing import Any
 
 import h5py
 
-from neuralmd_cli.dataset.host import RemoteFile
-from neuralmd_cli.dataset.source import check_hdf5
+from neuralmd_cli.dataset.fetching.host import RemoteFile
+from neuralmd_cli.dataset.fetching.source import check_hdf5
 from neuralmd_cli.errors import DownloadError
 
 BLOCK = 1 << 16  # bytes

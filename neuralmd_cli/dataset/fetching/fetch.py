@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from neuralmd_cli.dataset.request import requested
-from neuralmd_cli.dataset.source import MISATO, Fetched, data_url
+from neuralmd_cli.dataset.fetching.request import requested
+from neuralmd_cli.dataset.fetching.source import MISATO, Fetched, data_url
+from neuralmd_cli.dataset.fetching.whole import fetch_whole
 from neuralmd_cli.dataset.splits import Part
-from neuralmd_cli.dataset.whole import fetch_whole
 from neuralmd_cli.errors import NeuralMDError
 from neuralmd_cli.transfer import Progress
 
@@ -55,7 +55,7 @@ def fetch(
         )
     wanted = requested(target, part, url=address)
     require_h5py()
-    from neuralmd_cli.dataset.subset import fetch_complexes
+    from neuralmd_cli.dataset.fetching.subset import fetch_complexes
 
     return fetch_complexes(
         wanted.ids, output or Path(wanted.file_name), url=address, report=report

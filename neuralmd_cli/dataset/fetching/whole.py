@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pooch
 
-from neuralmd_cli.dataset.host import RemoteFile
-from neuralmd_cli.dataset.source import (
+from neuralmd_cli.dataset.fetching.host import RemoteFile
+from neuralmd_cli.dataset.fetching.source import (
     Fetched,
     Source,
     check_hdf5,

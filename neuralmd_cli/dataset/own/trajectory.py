@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from rdkit import Chem
 
-from neuralmd_cli.dataset.own_frames import OwnAtoms, read_atoms
-from neuralmd_cli.dataset.own_system import OwnFiles, find_system, topology_file
-from neuralmd_cli.dataset.sampling import Sampling, sampling
+from neuralmd_cli.dataset.own.frames import OwnAtoms, read_atoms
+from neuralmd_cli.dataset.own.sampling import Sampling, sampling
+from neuralmd_cli.dataset.own.system import OwnFiles, find_system, topology_file
 from neuralmd_cli.ligand_residue import residue_label
 from neuralmd_cli.misato import FRAME_VALUES, Reading
 from neuralmd_cli.readers import (

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from benchmarks.range_server import serving
-from neuralmd_cli.dataset.copying import WANTED
-from neuralmd_cli.dataset.source import MISATO
-from neuralmd_cli.dataset.subset import fetch_complexes
+from neuralmd_cli.dataset.fetching.copying import WANTED
+from neuralmd_cli.dataset.fetching.source import MISATO
+from neuralmd_cli.dataset.fetching.subset import fetch_complexes
 from neuralmd_cli.errors import DownloadError, InputError, OutputError
 from neuralmd_cli.misato import read_recording
 from tests.dataset.conftest import left_in, remote_ids, write_complex
@@ -335,7 +335,7 @@ def test_too_little_space_is_said_before_the_work(
     """With what is needed and what there is; MISATO's mean size counts."""
     size = remote_path.stat().st_size
     mirror = replace(MISATO, size=size, n_complexes=len(IDS))
-    monkeypatch.setattr("neuralmd_cli.dataset.subset.MISATO", mirror)
+    monkeypatch.setattr("neuralmd_cli.dataset.fetching.subset.MISATO", mirror)
     space = SimpleNamespace(free=size // 10)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: space)
     with pytest.raises(OutputError, match=r"takes 0\.0 GB, and there are only 0\.0 GB"):

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 
-from neuralmd_cli.dataset.ligand_atoms import matched_atoms, parents_in, stereo_note
-from neuralmd_cli.dataset.own_system import OwnFiles, System
-from neuralmd_cli.dataset.periodic import (
+from neuralmd_cli.dataset.own.ligand_atoms import matched_atoms, parents_in, stereo_note
+from neuralmd_cli.dataset.own.periodic import (
     Plan,
     has_cell,
     mend,
@@ -19,6 +18,7 @@ from neuralmd_cli.dataset.periodic import (
     plan,
     usable_cells,
 )
+from neuralmd_cli.dataset.own.system import OwnFiles, System
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.readers import Frames
 from neuralmd_cli.structure.coordinates import labelled_atoms

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.range_server import serving
-from neuralmd_cli.dataset.source import Source
-from neuralmd_cli.dataset.whole import fetch_whole
+from neuralmd_cli.dataset.fetching.source import Source
+from neuralmd_cli.dataset.fetching.whole import fetch_whole
 from neuralmd_cli.errors import DownloadError, OutputError
 from tests.dataset.conftest import left_in
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from neuralmd_cli.dataset.host import RemoteFile
-from neuralmd_cli.dataset.remote import Range, RangeReader
+from neuralmd_cli.dataset.fetching.host import RemoteFile
+from neuralmd_cli.dataset.fetching.remote import Range, RangeReader
 from neuralmd_cli.errors import DownloadError
 
 COORDINATES = "trajectory_coordinates"

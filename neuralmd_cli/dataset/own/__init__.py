@@ -1,0 +1,1 @@
+"""A simulation of one's own, made an entry of a store."""
