@@ -32,7 +32,8 @@ from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dataset.loader import LoaderConfig, loader
 from neuralmd_cli.dataset.recordings import Recordings, open_recordings
-from neuralmd_cli.models.neuralmd_ode import NeuralODE, NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 
 MISATO_BYTES = 132_841_014_019
 MISATO_COMPLEXES = 16_972
@@ -179,7 +180,7 @@ def step_seconds(batch: Batch, device: torch.device) -> float:
     best = float("inf")
     for _ in range(4):
         started = time.perf_counter()
-        states = model.rollout(
+        states = model.solve(
             moved, torch.zeros_like(moved.positions), [40.0, 80.0, 120.0, 160.0]
         )
         loss = torch.stack([x for _, x in states]).square().mean()

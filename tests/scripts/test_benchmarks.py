@@ -1,15 +1,26 @@
-"""The slow way that training is compared with is slow, and the same."""
+"""Scripts and benchmarks keep up with the package."""
 
+import runpy
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from neuralmd_cli.bindingnet.protein import ProteinEncoder
 from neuralmd_cli.complex import collate
 from tests.toy import toy_complex, toy_model
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+PROGRAMS = sorted([*ROOT.glob("scripts/*.py"), *BENCHMARKS.glob("*.py")])
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda x: x.name)
+def test_every_program_finds_what_it_imports(program, monkeypatch):
+    """Nothing of it is run."""
+    monkeypatch.syspath_prepend(str(program.parent))
+    runpy.run_path(str(program), run_name="imported")
 
 
 def test_encoding_again_changes_the_work_and_not_the_result(monkeypatch):
