@@ -35,7 +35,7 @@ class FileServer:
 @contextmanager
 def serving(path: Path, **options: object) -> Iterator[FileServer]:
     """Serve a file on loopback during the block."""
-    state = FileServer(path=path, **options)  # type: ignore[arg-type]
+    state = FileServer(path=path, **options)  # type: ignore[arg-type]  # its fields
 
     class Handler(_Handler):
         server_state = state

@@ -1,6 +1,7 @@
 """Every contender on every case: scores complex by complex, failures kept."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -146,7 +147,7 @@ def _score(
 ) -> Score:
     """The metrics of one rollout."""
     system = contender.system
-    about = {
+    about: dict[str, Any] = {
         "row": contender.row,
         "model": system.name,
         "weights": contender.weights,
@@ -157,10 +158,10 @@ def _score(
     }
     if rollout.positions is None or recorded.positions is None:
         failure = rollout.failure or recorded.failure
-        return Score(**about, failure=failure, published=None)  # type: ignore[arg-type]
+        return Score(**about, failure=failure, published=None)
     in_pocket = case.to_pocket.of(rollout.positions)
     return Score(
-        **about,  # type: ignore[arg-type]  # the fields of these names
+        **about,
         failure="",
         published=_published(case, case.to_recorded.of(recorded.positions)),
         corrected=_corrected(case, in_pocket),

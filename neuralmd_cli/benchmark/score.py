@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from neuralmd_cli.analysis.corrected_metrics import skill
 from neuralmd_cli.analysis.published_metrics import PublishedScores
@@ -38,14 +39,14 @@ class Score:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> "Score":
+    def from_dict(cls, values: Mapping[str, Any]) -> "Score":
         """Rebuild from `to_dict`."""
-        content: dict[str, object] = dict(values)
+        content: dict[str, Any] = dict(values)
         own = content["published"]
         content["published"] = PublishedScores(**own) if isinstance(own, dict) else None
         curve = content["rmsf_windows"]
         content["rmsf_windows"] = tuple(curve) if isinstance(curve, list) else ()
-        return cls(**content)  # type: ignore[arg-type]  # as written by to_dict
+        return cls(**content)
 
 
 def skills(scores: Sequence[Score]) -> list[float]:
