@@ -20,7 +20,7 @@ from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
 from neuralmd_cli.run_record import ModelUsed, RunRecord, hashed
-from neuralmd_cli.simulate import simulate, snapshot_times
+from neuralmd_cli.simulation import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
 from neuralmd_cli.topology import complex_topology, ligand_topology

@@ -21,7 +21,7 @@ from neuralmd_cli.complex import Complex
 from neuralmd_cli.graph import distances
 from neuralmd_cli.misato import read_recording
 from neuralmd_cli.models.system import System
-from neuralmd_cli.simulate import simulate, snapshot_times
+from neuralmd_cli.simulation import simulate, snapshot_times
 from neuralmd_cli.structure.prepare import prepare
 from neuralmd_cli.weights.model import load_model
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neuralmd_cli.simulate import simulate
+from neuralmd_cli.simulation import simulate
 from tests.toy import toy_complex, toy_model
 
 pytestmark = pytest.mark.gpu

@@ -21,7 +21,7 @@ from neuralmd_cli.benchmark.rollout import (
 )
 from neuralmd_cli.benchmark.score import Score
 from neuralmd_cli.models.system import Settings
-from neuralmd_cli.simulate import replica_seeds
+from neuralmd_cli.simulation import replica_seeds
 
 
 def evaluate(

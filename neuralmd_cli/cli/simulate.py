@@ -179,7 +179,7 @@ def simulate(
             "dopri5 chooses its steps itself", param_hint="'--step-ps'"
         )
     from neuralmd_cli.run import simulate_files
-    from neuralmd_cli.simulate import snapshot_times
+    from neuralmd_cli.simulation import snapshot_times
 
     total = len(snapshot_times(ns, interval_ps))
     with (

@@ -26,7 +26,7 @@ from neuralmd_cli.models.system import (
     Statistics,
     Window,
 )
-from neuralmd_cli.simulate import simulate
+from neuralmd_cli.simulation import simulate
 from tests.toy import random_motion, toy_complex
 
 FRICTION, STIFFNESS, SPEED = 1 / 40.0, 1 / 80.0**2, 0.3 / 80.0

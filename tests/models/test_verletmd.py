@@ -10,7 +10,7 @@ from neuralmd_cli.complex import collate
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Objective, Settings, Start, Statistics
 from neuralmd_cli.models.verletmd.system import VerletMD
-from neuralmd_cli.simulate import simulate
+from neuralmd_cli.simulation import simulate
 from neuralmd_cli.units import BOLTZMANN, KCAL_PER_MOL
 from tests.toy import random_motion, toy_complex, toy_start, toy_system, toy_window
 

@@ -8,7 +8,7 @@ from neuralmd_cli.complex import collate
 from neuralmd_cli.errors import InputError, OutputError, WeightsError
 from neuralmd_cli.graph import slots
 from neuralmd_cli.models.system import Start
-from neuralmd_cli.simulate import simulate
+from neuralmd_cli.simulation import simulate
 from neuralmd_cli.weights.checkpoint import load_checkpoint
 from neuralmd_cli.weights.model import load_model
 from neuralmd_cli.weights.published import import_published

@@ -5,7 +5,7 @@ import torch
 
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings
-from neuralmd_cli.simulate import replica_seeds, simulate, snapshot_times
+from neuralmd_cli.simulation import replica_seeds, simulate, snapshot_times
 from tests.toy import random_motion, toy_complex, toy_model
 
 CPU = torch.device("cpu")
