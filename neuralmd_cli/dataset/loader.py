@@ -1,9 +1,9 @@
 """Batches of complexes of different sizes, with the ligand's recorded motion."""
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from neuralmd_cli.complex import Batch, Complex, collate
 from neuralmd_cli.dataset.recordings import Recordings
 from neuralmd_cli.recording import Centring, Recording, Superposition
+
+Collated = TypeVar("Collated")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,15 +119,20 @@ def window(
     )
 
 
+def shortest(windows: Sequence[Window]) -> list[Window]:
+    """The windows, each with as many frames as the shortest of them."""
+    frames = min(len(x.trajectory) for x in windows)
+    return [replace(x, trajectory=x.trajectory[:frames]) for x in windows]
+
+
 def collate_windows(windows: Sequence[Window]) -> WindowBatch:
     """Lay windows end to end; all get the frames of the shortest."""
-    frames = min(len(x.trajectory) for x in windows)
     return WindowBatch(
         names=tuple(x.name for x in windows),
         starts=torch.tensor([x.start for x in windows]),
         spacings_ps=torch.tensor([x.spacing_ps for x in windows]),
         batch=collate([x.complex for x in windows]),
-        trajectory=torch.cat([x.trajectory[:frames] for x in windows], dim=1),
+        trajectory=torch.cat([x.trajectory for x in shortest(windows)], dim=1),
         origins=torch.stack([x.origin for x in windows]),
     )
 
@@ -171,10 +178,20 @@ def loader(
         names: complexes, such as those of a split.
         config: what to give.
     """
+    return batches(recordings, names, config, collate_windows)
+
+
+def batches(
+    recordings: Recordings,
+    names: Sequence[str],
+    config: LoaderConfig,
+    collate_fn: Callable[[Sequence[Window]], Collated],
+) -> DataLoader[Collated]:
+    """As `loader`, with a way of one's own to make one batch of windows."""
     return DataLoader(
         Windows(recordings, names, config),
         batch_sampler=_Order(len(names), config),
-        collate_fn=collate_windows,
+        collate_fn=collate_fn,
         num_workers=config.workers,
         # Without one of its own, it would draw from the global generator.
         generator=torch.Generator().manual_seed(config.seed),
