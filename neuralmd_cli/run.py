@@ -1,5 +1,6 @@
 """One simulation: read, predict, judge; and write it with its record."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -238,6 +239,10 @@ def write_run(
         clock.lap("write")
         record = replace(
             run.record,
+            inputs={
+                key: replace(run.record.inputs[key], path=_seen_from(output, path))
+                for key, path in run.inputs.items()
+            },
             timings_s={**run.record.timings_s, **clock.laps},
             notes=[*run.prepared.notes, *files.notes()],
             outputs=names,
@@ -347,6 +352,11 @@ def _model_used(loaded: LoadedModel) -> ModelUsed:
         sha256=loaded.sha256,
         variant=loaded.system.config.binding_net.variant,
     )
+
+
+def _seen_from(record: Path, path: Path) -> str:
+    """The way from the record's folder to a file."""
+    return os.path.relpath(path.resolve(), record.parent.resolve())
 
 
 def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:

@@ -18,6 +18,7 @@ class InputFile:
 
     file: str
     sha256: str
+    path: str = ""  # where it was, seen from the record's folder; empty: not written
 
 
 @dataclass(frozen=True, kw_only=True)
