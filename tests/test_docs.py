@@ -53,17 +53,18 @@ def test_commands_and_options_exist(page, words):
 
 
 def python_blocks() -> list[tuple[str, str]]:
-    """Every block of Python in the pages, with its page's name."""
+    """Every block of Python in the pages that need no data, with its page's name."""
     return [
         (page.name, code)
         for page in PAGES
+        if page.name in ("quickstart.md", "python.md")
         for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     ]
 
 
 def test_there_is_python_to_check():
     """So that the test below cannot pass for want of any."""
-    assert {name for name, _ in python_blocks()} >= {"quickstart.md", "python.md"}
+    assert len({name for name, _ in python_blocks()}) == 2
 
 
 @pytest.mark.parametrize(("page", "code"), python_blocks())
