@@ -56,7 +56,7 @@ Preset = Annotated[
         rich_help_panel=RECIPE,
     ),
 ]
-Config = Annotated[
+Recipe = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
