@@ -21,7 +21,14 @@ from neuralmd_cli.models.names import DEFAULT_MODEL
 from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
-from neuralmd_cli.run_record import ModelUsed, RunRecord, hashed
+from neuralmd_cli.run_record import (
+    ModelUsed,
+    RunRecord,
+    Selection,
+    Written,
+    hashed,
+    library_versions,
+)
 from neuralmd_cli.run_warnings import warnings_after, warnings_before
 from neuralmd_cli.simulation import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
@@ -168,7 +175,11 @@ def simulate_complex(
         neuralmd_version=VERSION,
         command=list(command),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=library_versions(),
         inputs={k: hashed(v) for k, v in inputs.items()},
+        selection=Selection(
+            ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
+        ),
         model=None if loaded is None else _model_used(loaded),
         dynamics={"system": system.name} | settings.chosen() | system.constants(),
         ns=ns,
@@ -191,7 +202,9 @@ def simulate_complex(
         results=[{x.name: asdict(x) for x in replica} for replica in checks],
         warnings=[*warnings, *warnings_after(checks)],
         notes=list(prepared.notes),
+        written=Written(),
         outputs=[],
+        outputs_sha256={},
     )
     return Run(
         inputs=inputs,
@@ -245,7 +258,9 @@ def write_run(
             },
             timings_s={**run.record.timings_s, **clock.laps},
             notes=[*run.prepared.notes, *files.notes()],
+            written=Written(with_protein=with_protein, hydrogens=hydrogens),
             outputs=names,
+            outputs_sha256={x: hashed(folder / x).sha256 for x in names[:-1]},
         )
         (folder / names[-1]).write_text(record.to_json())
     return replace(run, record=record)

@@ -16,6 +16,7 @@ from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.doctor import doctor
 from neuralmd_cli.cli.eval import evaluate
 from neuralmd_cli.cli.models import models
+from neuralmd_cli.cli.replay import replay
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.cli.stability import stability
@@ -32,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(simulate)
+app.command()(replay)
 app.command()(stability)
 app.command()(rmsf)
 app.command()(torsions)

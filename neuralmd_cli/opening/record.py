@@ -27,7 +27,7 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
     if inputs is None:
         return None, f"no run record of {path.name} is beside it"
     name, digest, words = inputs
-    for candidate in _candidates(name, words, path.parent):
+    for candidate in candidates(name, words, path.parent):
         if candidate.is_file() and hashed(candidate).sha256 == digest:
             return candidate, ""
     return None, (
@@ -49,8 +49,14 @@ def _inputs(record: Path, path: Path) -> tuple[str, str, list[str]] | None:
         return None
 
 
-def _candidates(name: str, words: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Where the protein may be."""
+def candidates(name: str, words: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Where a file that a record names may be; what a record says is not to be trusted.
+
+    Args:
+        name: of the file.
+        words: of the recorded command, and the recorded path.
+        folder: of the record.
+    """
     for word in words:
         value = Path(word.partition("=")[2] if word.startswith("--") else word)
         if value.name == name:
