@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import EXIT_PROBLEM, snapshot_progress
 from neuralmd_cli.cli.options import INPUT, OUTPUT, Device, Json, Quiet
 from neuralmd_cli.cli.results import print_json, show_notes
@@ -50,6 +51,7 @@ def replay(
         str | None,
         typer.Option(
             metavar="NAME|PATH",
+            autocompletion=complete.weights,
             help="Weights of the run, if they are not where they were.",
             show_default=False,
             rich_help_panel=INPUT,
