@@ -1,10 +1,12 @@
-"""One simulation from files to files: read, predict, judge, write, record."""
+"""One simulation: read, predict, judge; and write it with its record."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import torch
 from rdkit import Chem
@@ -19,7 +21,15 @@ from neuralmd_cli.models.names import DEFAULT_MODEL
 from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
-from neuralmd_cli.run_record import ModelUsed, RunRecord, hashed
+from neuralmd_cli.run_record import (
+    ModelUsed,
+    RunRecord,
+    Selection,
+    Written,
+    hashed,
+    library_versions,
+)
+from neuralmd_cli.run_warnings import warnings_after, warnings_before
 from neuralmd_cli.simulation import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
@@ -39,8 +49,13 @@ from neuralmd_cli.writers import (
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run gave: one trajectory and its checks per replica, and the record."""
+    """What a run gave: one trajectory and its checks per replica, and the record.
 
+    The record lists no outputs until `write_run` has written them.
+    """
+
+    inputs: Mapping[str, Path]  # files that were read
+    prepared: PreparedComplex
     trajectories: list[Trajectory]
     checks: list[list[Check]]
     record: RunRecord
@@ -48,11 +63,58 @@ class Run:
     caveat: str  # what must not be read from the result
 
 
+class Options(TypedDict, total=False):
+    """What `simulate_complex` takes by name."""
+
+    ns: float
+    interval_ps: float
+    ligand_index: int | None
+    ligand_id: str | None
+    smiles: str | None
+    model: str | None
+    v0: VelocityRule | None
+    replicas: int
+    seed: int
+    solver: Solver | None
+    step_ps: float | None
+    temperature_k: float | None
+    device: str
+    weights: str | None
+    weights_url: str | None
+    command: Sequence[str]
+    on_snapshot: Callable[[int], None]
+    download_progress: Progress | None
+
+
 def simulate_files(
     protein: Path,
     ligand: Path | None,
     *,
     output: Path,
+    with_protein: bool = False,
+    hydrogens: bool = False,
+    **options: Unpack[Options],
+) -> Run:
+    """Simulate a ligand in its pocket and write everything beside `output`.
+
+    Args:
+        options: as for `simulate_complex`.
+        output, with_protein, hydrogens: as for `write_run`.
+
+    Raises:
+        NeuralMDError: anything the user can mend, said in one sentence.
+    """
+    inputs = [x for x in (protein, ligand) if x is not None]
+    # Before the work, so that none is lost to a name that cannot be written.
+    check_output(output, options.get("replicas", 1), inputs)
+    run = simulate_complex(protein, ligand, **options)
+    return write_run(run, output, with_protein=with_protein, hydrogens=hydrogens)
+
+
+def simulate_complex(
+    protein: Path,
+    ligand: Path | None,
+    *,
     ns: float = 8.0,
     interval_ps: float = 80.0,
     ligand_index: int | None = None,
@@ -68,33 +130,30 @@ def simulate_files(
     device: str = "auto",
     weights: str | None = None,
     weights_url: str | None = None,
-    with_protein: bool = False,
-    hydrogens: bool = False,
     command: Sequence[str] = (),
     on_snapshot: Callable[[int], None] = lambda done: None,
     download_progress: Progress | None = None,
 ) -> Run:
-    """Simulate a ligand in its pocket and write everything beside `output`.
-
-    Writes the trajectory (one per replica), the topology, the ligand as SDF and the
-    run record; all of them or, if anything goes wrong, none.
+    """Simulate a ligand in its pocket; nothing is written.
 
     Raises:
         NeuralMDError: anything the user can mend, said in one sentence.
     """
     clock = _Clock()
-    check_output(output, replicas, [x for x in (protein, ligand) if x is not None])
     times = snapshot_times(ns, interval_ps)
     where = resolve_device(device)
     prepared = prepare(
         protein, ligand, ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
     )
     clock.lap("read")
-    system, loaded = _system(model, weights, weights_url, download_progress)
+    system, loaded = load_system(model, weights, weights_url, download_progress)
     settings = system.settled(
         Settings(v0=v0, solver=solver, step_ps=step_ps, temperature_k=temperature_k)
     )
-    warnings = [*prepared.warnings, *_warnings(system, settings, prepared, replicas)]
+    warnings = [
+        *prepared.warnings,
+        *warnings_before(system, settings, prepared, replicas),
+    ]
     clock.lap("load")
     trajectories = simulate(
         prepared.complex,
@@ -108,24 +167,19 @@ def simulate_files(
         on_snapshot=on_snapshot,
     )
     rollout = clock.lap("rollout")
-    # SciPy comes with it; the first snapshot need not wait for that.
-    from neuralmd_cli.analysis.summary import summarise
-
-    checks = [
-        summarise(_with_start(x, prepared.complex), prepared.complex)
-        for x in trajectories
-    ]
-    warnings += _result_warnings(checks)
+    checks = judge(prepared, trajectories)
     clock.lap("analyse")
-    names = output_names(output, replicas)
-    files = _Files(prepared=prepared, with_protein=with_protein, hydrogens=hydrogens)
     snapshots = len(times) * replicas
     inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
     record = RunRecord(
         neuralmd_version=VERSION,
         command=list(command),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=library_versions(),
         inputs={k: hashed(v) for k, v in inputs.items()},
+        selection=Selection(
+            ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
+        ),
         model=None if loaded is None else _model_used(loaded),
         dynamics={"system": system.name} | settings.chosen() | system.constants(),
         ns=ns,
@@ -146,22 +200,70 @@ def simulate_files(
             "ns_per_s": round(snapshots * interval_ps / PS_PER_NS / rollout, 4),
         },
         results=[{x.name: asdict(x) for x in replica} for replica in checks],
-        warnings=warnings,
-        notes=[*prepared.notes, *files.notes()],
-        outputs=names,
+        warnings=[*warnings, *warnings_after(checks)],
+        notes=list(prepared.notes),
+        written=Written(),
+        outputs=[],
+        outputs_sha256={},
     )
-    with all_or_nothing(output.parent, names) as folder:
-        files.write(folder, names, trajectories)
-        clock.lap("write")
-        written = replace(record, timings_s=clock.laps)
-        (folder / names[-1]).write_text(written.to_json())
     return Run(
+        inputs=inputs,
+        prepared=prepared,
         trajectories=trajectories,
         checks=checks,
-        record=written,
+        record=record,
         metrics=loaded.metrics if loaded else {},
         caveat=system.caveat(settings),
     )
+
+
+def judge(
+    prepared: PreparedComplex, trajectories: Sequence[Trajectory]
+) -> list[list[Check]]:
+    """The checks of the summary, for each trajectory."""
+    # SciPy comes with it; the first snapshot need not wait for that.
+    from neuralmd_cli.analysis.summary import summarise
+
+    return [
+        summarise(_with_start(x, prepared.complex), prepared.complex)
+        for x in trajectories
+    ]
+
+
+def write_run(
+    run: Run, output: Path, *, with_protein: bool = False, hydrogens: bool = False
+) -> Run:
+    """Write a run beside `output`; the same run, with its files in the record.
+
+    Trajectory (one per replica), topology, ligand as SDF and run record; all of them
+    or, if anything goes wrong, none.
+
+    Raises:
+        OutputError: they cannot, or should not, be written there.
+    """
+    check_output(output, run.record.replicas, list(run.inputs.values()))
+    clock = _Clock()
+    names = output_names(output, run.record.replicas)
+    files = _Files(
+        prepared=run.prepared, with_protein=with_protein, hydrogens=hydrogens
+    )
+    with all_or_nothing(output.parent, names) as folder:
+        files.write(folder, names, run.trajectories)
+        clock.lap("write")
+        record = replace(
+            run.record,
+            inputs={
+                key: replace(run.record.inputs[key], path=_seen_from(output, path))
+                for key, path in run.inputs.items()
+            },
+            timings_s={**run.record.timings_s, **clock.laps},
+            notes=[*run.prepared.notes, *files.notes()],
+            written=Written(with_protein=with_protein, hydrogens=hydrogens),
+            outputs=names,
+            outputs_sha256={x: hashed(folder / x).sha256 for x in names[:-1]},
+        )
+        (folder / names[-1]).write_text(record.to_json())
+    return replace(run, record=record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,10 +324,14 @@ class _Clock:
         return spent
 
 
-def _system(
+def load_system(
     model: str | None, weights: str | None, url: str | None, progress: Progress | None
 ) -> tuple[System, LoadedModel | None]:
-    """The system meant, and the weights in it if it has any."""
+    """The system meant, and the weights in it if it has any.
+
+    Raises:
+        NeuralMDError: no such model, weights of another, or none that can be had.
+    """
     if model is not None and model not in SYSTEMS:
         raise InputError(
             f"--model {model}: there is no such model.",
@@ -263,45 +369,9 @@ def _model_used(loaded: LoadedModel) -> ModelUsed:
     )
 
 
-def _warnings(
-    system: System, settings: Settings, prepared: PreparedComplex, replicas: int
-) -> list[str]:
-    """What may make the result useless, known before the run."""
-    warnings = system.remarks(settings, 1)
-    if replicas > 1 and not system.is_random(settings):
-        rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
-        warnings.append(
-            f"All {replicas} replicas are the same: {system.name}{rule} draws nothing."
-            + (f" It draws only {system.draws}." if system.draws else "")
-        )
-    if not isinstance(system, TrainableSystem):
-        return warnings
-    known = set(system.config.trained_elements)
-    strange = sorted(set(prepared.complex.ligand.atomic_numbers.tolist()) - known)
-    if known and strange:
-        symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
-        warnings.append(
-            f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
-            "atoms' motion is a guess."
-        )
-    return warnings
-
-
-def _result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
-    """What the finished trajectory shows to be wrong with it."""
-    values = [{x.name: x.value for x in replica} for replica in checks]
-    warnings = []
-    if min(x["bonds_intact"] for x in values) < 100:
-        warnings.append(
-            "Bonds of the ligand were stretched or squeezed by more than 25 %: do not "
-            "trust this trajectory."
-        )
-    if max(x.get("frames_clashing", 0.0) for x in values) > 0:
-        warnings.append(
-            "The ligand runs into its surroundings in some frames (contacts below 0.75 "
-            "of the van der Waals distance)."
-        )
-    return warnings
+def _seen_from(record: Path, path: Path) -> str:
+    """The way from the record's folder to a file."""
+    return os.path.relpath(path.resolve(), record.parent.resolve())
 
 
 def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:

@@ -5,11 +5,14 @@ The schema is documented in docs/run_record.md.
 
 import hashlib
 import json
+import platform
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
+_LIBRARIES = ("torch", "numpy", "rdkit", "gemmi", "mdtraj", "torchdiffeq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +21,7 @@ class InputFile:
 
     file: str
     sha256: str
+    path: str = ""  # where it was, seen from the record's folder; empty: not written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +34,32 @@ class ModelUsed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which ligand of the inputs was meant."""
+
+    ligand_index: int | None = None
+    ligand_id: str | None = None
+    smiles: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """Which atoms went into the files."""
+
+    with_protein: bool = False
+    hydrogens: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """Everything needed to repeat a run and to judge it."""
 
     neuralmd_version: str
     command: list[str]
     finished: str  # ISO 8601, UTC
+    versions: dict[str, str]  # of the libraries that decide the numbers
     inputs: dict[str, InputFile]
+    selection: Selection
     model: ModelUsed | None  # None: a system without weights
     dynamics: dict[str, Any]  # the system, its settings, its constants
     ns: float
@@ -52,11 +75,19 @@ class RunRecord:
     results: list[dict[str, Any]]
     warnings: list[str]
     notes: list[str]
+    written: Written
     outputs: list[str]
+    outputs_sha256: dict[str, str]  # of all of them but the record itself
 
     def to_json(self) -> str:
         """The record as indented JSON, with its schema number first."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide a run's numbers."""
+    found = {"python": platform.python_version()}
+    return found | {x: metadata.version(x) for x in _LIBRARIES}
 
 
 def hashed(path: Path) -> InputFile:

@@ -94,7 +94,7 @@ def test_the_record_says_what_happened(tmp_path, weights):
     """Inputs and weights by hash, settings, speed, results, files."""
     run(tmp_path / "traj.dcd", weights, seed=7, v0="thermal", command=["x", "y"])
     record = json.loads((tmp_path / "traj.json").read_text())
-    assert record["schema"] == 2
+    assert record["schema"] == 3
     assert record["command"] == ["x", "y"]
     assert record["inputs"]["protein"]["sha256"] == digest(PROTEIN)
     assert record["inputs"]["ligand"]["sha256"] == digest(LIGAND)
@@ -106,6 +106,13 @@ def test_the_record_says_what_happened(tmp_path, weights):
     assert record["system"]["residues"] == 318
     assert record["speed"]["snapshots_per_s"] > 0
     assert set(record["outputs"]) == {x.name for x in tmp_path.iterdir()}
+    assert set(record["outputs_sha256"]) == set(record["outputs"]) - {"traj.json"}
+    for name, sha256 in record["outputs_sha256"].items():
+        assert sha256 == digest(tmp_path / name)
+    assert (tmp_path / record["inputs"]["protein"]["path"]).samefile(PROTEIN)
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["written"] == {"with_protein": False, "hydrogens": False}
+    assert set(record["selection"].values()) == {None}
     assert set(record["timings_s"]) == {"read", "load", "rollout", "analyse", "write"}
 
 

@@ -67,10 +67,8 @@ def cluster(
     json: Json = False,
 ) -> None:
     """Sort snapshots into clusters of like poses; representatives as SDF."""
-    from neuralmd_cli.analysis.clusters import MOST, cluster_poses
-    from neuralmd_cli.analysis.geometry import in_frame_of
-    from neuralmd_cli.errors import InputError
     from neuralmd_cli.figures.clusters import plot_clusters
+    from neuralmd_cli.inspection.poses import poses
     from neuralmd_cli.opening.opened import open_trajectory
 
     _check_sdf(output)
@@ -87,15 +85,7 @@ def cluster(
     )
     if output is not None:
         opened.need_molecule("Writing poses as SDF")
-    opened.need_finite()
-    n = opened.loaded.n_frames
-    if n > MOST:
-        raise InputError(
-            f"{trajectory.name} has {n} snapshots; {MOST:,} can be clustered.",
-            hint=f"Take fewer with --every {-(-n // MOST) * every}.",
-        )
-    seen = in_frame_of("pocket", opened.positions, opened.loaded.ca_positions)
-    result = cluster_poses(seen, cutoff_angstrom, superpose)
+    result = poses(opened, cutoff_angstrom, superpose, every=every)
     if output is not None:
         _write_sdf(output, opened, result, every)
     if csv is not None:

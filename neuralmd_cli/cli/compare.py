@@ -52,6 +52,7 @@ def compare(
     reference_top: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="Topology (PDB) of the reference; default: the .pdb beside it.",
             show_default=False,
             rich_help_panel=INPUT,

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
+from neuralmd_cli.cli.config import add_config
 from neuralmd_cli.errors import NeuralMDError
 
 if TYPE_CHECKING:
@@ -22,7 +23,14 @@ LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 class NeuralMDGroup(TyperGroup):
-    """Commands whose `NeuralMDError` becomes a message, a hint and exit code 1."""
+    """Commands whose `NeuralMDError` becomes a message, a hint and exit code 1.
+
+    Each of them, in groups within as well, takes `--config FILE.toml`.
+    """
+
+    def __init__(self, **arguments: Any) -> None:  # noqa: ANN401  typer's own
+        super().__init__(**arguments)
+        add_config(self)
 
     def invoke(self, ctx: object) -> object:
         """Run the command; say in one or two lines what stopped it."""

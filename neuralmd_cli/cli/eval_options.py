@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.options import INPUT, MODEL, OUTPUT
 from neuralmd_cli.models.names import DEFAULT_MODEL, PLACES
 
@@ -58,6 +59,7 @@ SplitName = Annotated[
     typer.Option(
         "--split",
         metavar="NAME|FILE",
+        autocompletion=complete.splits,
         help="Which complexes: a split of `neuralmd data splits`, or a file with one.",
         show_default=False,
         rich_help_panel=INPUT,
@@ -92,6 +94,7 @@ Models = Annotated[
         f"there; may be given several times. Without --model and --weights: "
         f"{DEFAULT_MODEL}.",
         callback=_models,
+        autocompletion=complete.models,
         show_default=False,
         rich_help_panel=MODEL,
     ),
@@ -101,6 +104,7 @@ WeightsList = Annotated[
     typer.Option(
         "--weights",
         metavar="NAME|PATH",
+        autocompletion=complete.weights,
         help="Weights: a name of `neuralmd weights list`, or a .safetensors file; may "
         "be given several times. Those that differ by seed alone share a row.",
         show_default=False,

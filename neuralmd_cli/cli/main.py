@@ -13,8 +13,10 @@ from neuralmd_cli.cli.compare import compare
 from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
 from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
+from neuralmd_cli.cli.doctor import doctor
 from neuralmd_cli.cli.eval import evaluate
 from neuralmd_cli.cli.models import models
+from neuralmd_cli.cli.replay import replay
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.cli.stability import stability
@@ -31,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(simulate)
+app.command()(replay)
 app.command()(stability)
 app.command()(rmsf)
 app.command()(torsions)
@@ -38,6 +41,7 @@ app.command()(contacts)
 app.command()(cluster)
 app.command()(compare)
 app.command()(models)
+app.command()(doctor)
 app.command()(train)
 app.command("eval")(evaluate)
 app.add_typer(weights.app, name="weights")

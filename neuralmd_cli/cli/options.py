@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.models.names import DEFAULT_MODEL, PLACES
 
 INPUT, SIMULATION, OUTPUT, MODEL = "Input", "Simulation", "Output", "Model"
@@ -93,6 +94,7 @@ Model = Annotated[
         help=f"Which model: {', '.join(PLACES)}; `neuralmd models` describes them. "
         f"Without it, that of --weights, or {DEFAULT_MODEL}.",
         callback=_model,
+        autocompletion=complete.models,
         show_default=False,
         rich_help_panel=MODEL,
     ),
@@ -102,6 +104,7 @@ Weights = Annotated[
     typer.Option(
         "--weights",
         metavar="NAME|PATH",
+        autocompletion=complete.weights,
         help="Weights: a name of `neuralmd weights list`, or a .safetensors file. "
         "Without it, the default weights of the model.",
         show_default=False,

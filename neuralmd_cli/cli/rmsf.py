@@ -67,22 +67,13 @@ def rmsf(
     json: Json = False,
 ) -> None:
     """Show how much the ligand's heavy atoms fluctuate (RMSF)."""
-    from neuralmd_cli.analysis.geometry import in_frame_of
-    from neuralmd_cli.analysis.rmsf import rmsf as fluctuation
-    from neuralmd_cli.errors import InputError
     from neuralmd_cli.figures.rmsf import plot_rmsf
+    from neuralmd_cli.inspection.fluctuation import fluctuation
     from neuralmd_cli.opening.opened import open_snapshots
 
     check_outputs(trajectory_inputs(trajectory, top), csv=csv, plot=plot)
     loaded = open_snapshots(trajectory, top, ligand_residue)
-    if loaded.n_frames < window:
-        raise InputError(
-            f"{trajectory.name} has {loaded.n_frames} snapshots, a window takes "
-            f"{window}.",
-            hint="Take a smaller --window (2 or more), or a longer trajectory.",
-        )
-    heavy = loaded.positions[:, loaded.heavy]
-    result = fluctuation(in_frame_of(superpose, heavy, loaded.ca_positions), window)
+    result = fluctuation(loaded, superpose, window)
     atoms, windows = _atom_rows(loaded, result), _window_rows(loaded, result)
     if csv is not None:
         _write_csv(csv, loaded, atoms, windows)

@@ -133,6 +133,7 @@ def simulate(
     temperature_k: Annotated[
         float | None,
         typer.Option(
+            "--temperature-k",
             "--temperature",
             metavar="K",
             help="Temperature, K, for models that have one.",
@@ -169,7 +170,7 @@ def simulate(
 
     neuralmd simulate --protein P.pdb --ligand L.sdf --ns 8 -o traj.dcd
     """
-    for name, value in (("--step-ps", step_ps), ("--temperature", temperature_k)):
+    for name, value in (("--step-ps", step_ps), ("--temperature-k", temperature_k)):
         if value is not None and not 0 < value < math.inf:
             raise typer.BadParameter(
                 "must be a positive number", param_hint=f"'{name}'"

@@ -43,10 +43,8 @@ def torsions(
     json: Json = False,
 ) -> None:
     """Show how each rotatable bond of the ligand turns."""
-    from neuralmd_cli.analysis.torsion_summary import summarise_torsions, without_stiff
-    from neuralmd_cli.analysis.torsions import rotatable_torsions
-    from neuralmd_cli.errors import InputError
     from neuralmd_cli.figures.torsions import plot_torsions
+    from neuralmd_cli.inspection.turning import turning
     from neuralmd_cli.opening.opened import open_trajectory
 
     inputs = trajectory_inputs(trajectory, top)
@@ -60,23 +58,9 @@ def torsions(
         every=every,
         with_surroundings=False,
     )
-    opened.need_finite()
-    atoms = rotatable_torsions(opened.start, opened.bonds)
-    notes = opened.notes
-    if opened.molecule is not None:
-        atoms = without_stiff(atoms, opened.molecule)
-    else:
-        notes += (
-            "amides and double bonds are among the torsions: bond orders are unknown "
-            "(--ligand or --smiles gives them)",
-        )
-    if not len(atoms):
-        raise InputError(
-            f"{opened.loaded.ligand} of {trajectory.name} has no bond that can turn.",
-            hint="Look at its RMSF or its stability instead.",
-        )
-    summary = summarise_torsions(opened.positions, opened.start, atoms)
-    names = ["-".join(opened.atom_names[k] for k in row) for row in atoms.tolist()]
+    found = turning(opened)
+    summary, names = found.summary, list(found.names)
+    notes = (*opened.notes, *found.notes)
     if csv is not None:
         _write_csv(csv, opened, summary, names, every)
     if plot is not None:

@@ -12,11 +12,11 @@ import typer
 from neuralmd_cli.cli.console import EXIT_INTERRUPTED, print_table
 from neuralmd_cli.cli.options import Device, Quiet
 from neuralmd_cli.cli.train_options import (
-    Config,
     Data,
     Epochs,
     ModelToTrain,
     Preset,
+    Recipe,
     Resume,
     RunFolderPath,
     Search,
@@ -50,7 +50,7 @@ def train(
     data: Data = None,
     trajectory: SingleTrajectory = None,
     preset: Preset = None,
-    config: Config = None,
+    recipe: Recipe = None,
     settings: Settings = None,
     epochs: Epochs = None,
     seed: TrainingSeed = None,
@@ -70,7 +70,7 @@ def train(
     from neuralmd_cli.training.loop import StoppedOnRequestError
     from neuralmd_cli.training.request import make_request
 
-    if search is not None and (preset or config or settings or epochs is not None):
+    if search is not None and (preset or recipe or settings or epochs is not None):
         raise typer.BadParameter("the grid says the recipe", param_hint="'--search'")
     folder = RunFolder(path=output)
     request = make_request(
@@ -81,7 +81,7 @@ def train(
         trajectory=trajectory,
         seed=seed,
         preset=preset,
-        config=config,
+        config=recipe,
         settings=settings or [],
         epochs=epochs,
     )

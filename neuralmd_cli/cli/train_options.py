@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.options import INPUT, MODEL, OUTPUT
 
 RECIPE = "Recipe"
@@ -22,6 +23,7 @@ Split = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
+        autocompletion=complete.splits,
         help="misato-100, misato-1000, misato-all, own-md, or a .toml file with "
         "the lists train, validation and test.",
         show_default=False,
@@ -56,7 +58,7 @@ Preset = Annotated[
         rich_help_panel=RECIPE,
     ),
 ]
-Config = Annotated[
+Recipe = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",

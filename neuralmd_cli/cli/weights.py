@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import EXIT_PROBLEM, download_progress, print_table
 from neuralmd_cli.cli.options import Json, Quiet, WeightsUrl
 from neuralmd_cli.errors import WeightsError
@@ -22,7 +23,14 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered name.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        autocompletion=complete.weights,
+        help="A registered name.",
+    ),
+]
 
 
 @app.command("list")

@@ -27,7 +27,7 @@ OPTIONS = {
     "v0": "--v0",
     "solver": "--solver",
     "step_ps": "--step-ps",
-    "temperature_k": "--temperature",
+    "temperature_k": "--temperature-k",
 }
 """The command line's name of each field of `Settings`."""
 

@@ -11,8 +11,9 @@ from neuralmd_cli.run_record import hashed
 def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
     """The protein file a trajectory of ours was made with, if it is where it was.
 
-    Looked for where the recorded command names it, beside the trajectory, and in the
-    current folder; only a file with the recorded SHA-256 counts.
+    Looked for where the recorded command names it, where it was seen from the record,
+    beside the trajectory and in the current folder; only a file with the recorded
+    SHA-256 counts.
 
     Args:
         path: the trajectory.
@@ -25,8 +26,8 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
     inputs = _inputs(record, path)
     if inputs is None:
         return None, f"no run record of {path.name} is beside it"
-    name, digest, command = inputs
-    for candidate in _candidates(name, command, path.parent):
+    name, digest, words = inputs
+    for candidate in candidates(name, words, path.parent):
         if candidate.is_file() and hashed(candidate).sha256 == digest:
             return candidate, ""
     return None, (
@@ -36,21 +37,27 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
 
 
 def _inputs(record: Path, path: Path) -> tuple[str, str, list[str]] | None:
-    """Name and hash of the recorded protein, and the recorded command."""
+    """Name and hash of the recorded protein, and words that may say where it is."""
     try:
         held: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
         if path.name not in held["outputs"]:
             return None
         protein = held["inputs"]["protein"]
-        command = [str(word) for word in held["command"]]
-        return str(protein["file"]), str(protein["sha256"]), command
+        words = [str(x) for x in (*held["command"], protein.get("path", ""))]
+        return str(protein["file"]), str(protein["sha256"]), words
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
-def _candidates(name: str, command: Sequence[str], folder: Path) -> Iterator[Path]:
-    """Where the protein may be."""
-    for word in command:
+def candidates(name: str, words: Sequence[str], folder: Path) -> Iterator[Path]:
+    """Where a file that a record names may be; what a record says is not to be trusted.
+
+    Args:
+        name: of the file.
+        words: of the recorded command, and the recorded path.
+        folder: of the record.
+    """
+    for word in words:
         value = Path(word.partition("=")[2] if word.startswith("--") else word)
         if value.name == name:
             yield value

@@ -154,7 +154,7 @@ def read_preset(name: str) -> Setup:
     if name not in preset_names():
         raise InputError(
             f"There is no preset {name!r}.",
-            hint=f"Presets are {', '.join(preset_names())}; --config takes a file.",
+            hint=f"Presets are {', '.join(preset_names())}; --recipe takes a file.",
         )
     return from_tables(preset_content(name), f"preset {name}", Setup())
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.main import app
@@ -65,3 +66,34 @@ def test_help_imports_nothing_heavy():
     assert "weights" in names
     result = run("-c", code, "", *names)
     assert (result.stdout, result.returncode) == ("[]\n", 0), result.stderr
+
+
+PROGRAM = """
+import signal, sys
+# A test run in the background of a shell is started deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+name, translated = sys.argv.pop(1), sys.argv.pop(1) == "translated"
+
+class Interrupt:
+    def find_spec(self, wanted, path=None, target=None):
+        if wanted == name:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                if translated:
+                    raise RecursionError("half imported") from None
+                raise
+
+sys.meta_path.insert(0, Interrupt())
+from neuralmd_cli.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "neuralmd_cli.cli.main", "torch"])
+@pytest.mark.parametrize("way", ["plain", "translated"])
+def test_ctrl_c_during_imports_is_quiet(module, way):
+    """One line and 130, also where a library makes another error of it."""
+    words = ["simulate", "-p", "examples/nik/nik.pdb", "-o", "x.dcd"]
+    result = run("-c", PROGRAM, module, way, *words, "-l", "examples/nik/nik.pdb")
+    assert (result.returncode, result.stderr) == (130, "Interrupted.\n")

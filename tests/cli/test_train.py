@@ -68,7 +68,7 @@ def test_a_single_trajectory_is_trained_by_its_name(tmp_path, toy_set):
     recipe.write_text('[training]\nprotein = "first"\nheld_snapshots = 4\n')
     result = run(
         *("train", "--trajectory", "AAA2", "--data", data, data, "--quiet"),
-        *("--config", recipe, "-o", tmp_path / "run", *settings("epochs=1")),
+        *("--recipe", recipe, "-o", tmp_path / "run", *settings("epochs=1")),
     )
     assert result.exit_code == 0, result.stderr
     assert result.stdout == ""

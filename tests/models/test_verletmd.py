@@ -229,7 +229,7 @@ def test_data_without_energies_are_refused():
     ("settings", "match"),
     [
         (Settings(v0="learned"), "--v0 learned: the model verletmd has no network"),
-        (Settings(temperature_k=300.0), "--temperature means nothing with --v0 zero"),
+        (Settings(temperature_k=300.0), "--temperature-k means nothing with --v0 zero"),
         (Settings(solver="rk4"), "--solver means nothing to the model verletmd"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import complex_progress, download_progress
 from neuralmd_cli.cli.data.splits import Part
 from neuralmd_cli.cli.options import OUTPUT, Json, Quiet
@@ -17,6 +18,7 @@ def fetch(
         str,
         typer.Argument(
             metavar="SPLIT|FILE|ID,ID,...",
+            autocompletion=complete.splits,
             help="A split of `neuralmd data splits`, a file with one, or PDB ids. "
             "misato-all is the whole file, 133 GB; all else is read out of it.",
             show_default=False,

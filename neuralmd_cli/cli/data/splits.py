@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import print_table
 from neuralmd_cli.cli.options import Json
 
@@ -22,6 +23,7 @@ def splits(
         str | None,
         typer.Argument(
             metavar="[NAME|FILE]",
+            autocompletion=complete.splits,
             help="A split, or a file with one: TOML with lists train, val and test, or "
             "one id a line. Without it, the splits there are.",
             show_default=False,

@@ -83,9 +83,9 @@ class DenoisingLD(TrainableSystem):
             return settled
         if self.config.binding_net.is_published:
             raise InputError(
-                "--temperature means nothing to these weights: the published "
+                "--temperature-k means nothing to these weights: the published "
                 "denoisingld adds no noise.",
-                hint="Leave --temperature out.",
+                hint="Leave --temperature-k out.",
             )
         return settled
 

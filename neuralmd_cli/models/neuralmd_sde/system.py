@@ -110,12 +110,12 @@ class NeuralSDE(TrainableSystem):
             return settled
         if self.config.is_published:
             raise InputError(
-                "--temperature: the noise of these weights knows no temperature.",
-                hint="Leave --temperature out, or use weights of Langevin dynamics.",
+                "--temperature-k: the noise of these weights knows no temperature.",
+                hint="Leave --temperature-k out, or use weights of Langevin dynamics.",
             )
         if not 0 <= temperature < math.inf:
             raise InputError(
-                f"--temperature must be a number of kelvins from 0 on, not "
+                f"--temperature-k must be a number of kelvins from 0 on, not "
                 f"{temperature:g}.",
                 hint="Body temperature is 310.",
             )

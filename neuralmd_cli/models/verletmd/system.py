@@ -97,8 +97,9 @@ class VerletMD(TrainableSystem):
             )
         if settled.temperature_k is not None:
             raise InputError(
-                f"--temperature means nothing with --v0 {settled.v0}: no draw is made.",
-                hint="Leave --temperature out, or use --v0 thermal.",
+                f"--temperature-k means nothing with --v0 {settled.v0}: no draw is "
+                "made.",
+                hint="Leave --temperature-k out, or use --v0 thermal.",
             )
         return settled
 

@@ -1,0 +1,1 @@
+"""The commands as Python functions, with the same words and the same defaults."""

@@ -1,0 +1,1 @@
+"""Is this installation able to do what it should?"""

@@ -1,0 +1,50 @@
+"""What may be, or is, wrong with a run, said in one sentence each."""
+
+from collections.abc import Sequence
+
+from rdkit import Chem
+
+from neuralmd_cli.models.system import Settings, System, TrainableSystem
+from neuralmd_cli.structure.prepare import PreparedComplex
+from neuralmd_cli.trajectory import Check
+
+
+def warnings_before(
+    system: System, settings: Settings, prepared: PreparedComplex, replicas: int
+) -> list[str]:
+    """What may make the result useless, known before the run."""
+    warnings = system.remarks(settings, 1)
+    if replicas > 1 and not system.is_random(settings):
+        rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
+        warnings.append(
+            f"All {replicas} replicas are the same: {system.name}{rule} draws nothing."
+            + (f" It draws only {system.draws}." if system.draws else "")
+        )
+    if not isinstance(system, TrainableSystem):
+        return warnings
+    known = set(system.config.trained_elements)
+    strange = sorted(set(prepared.complex.ligand.atomic_numbers.tolist()) - known)
+    if known and strange:
+        symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
+        warnings.append(
+            f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
+            "atoms' motion is a guess."
+        )
+    return warnings
+
+
+def warnings_after(checks: Sequence[Sequence[Check]]) -> list[str]:
+    """What the finished trajectory shows to be wrong with it."""
+    values = [{x.name: x.value for x in replica} for replica in checks]
+    warnings = []
+    if min(x["bonds_intact"] for x in values) < 100:
+        warnings.append(
+            "Bonds of the ligand were stretched or squeezed by more than 25 %: do not "
+            "trust this trajectory."
+        )
+    if max(x.get("frames_clashing", 0.0) for x in values) > 0:
+        warnings.append(
+            "The ligand runs into its surroundings in some frames (contacts below 0.75 "
+            "of the van der Waals distance)."
+        )
+    return warnings
