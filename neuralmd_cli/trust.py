@@ -23,9 +23,7 @@ def trust_statement(
             f"it has learned from no data.{rest}"
         )
     if not all(key in metrics for key in _KEYS):
-        return (
-            f"How far to trust it: the weights {weights} state no test result.{rest}"
-        )
+        return f"How far to trust it: the weights {weights} state no test result.{rest}"
     complexes, skill, low, high = (metrics[key] for key in _KEYS)
     verdict = (
         " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""

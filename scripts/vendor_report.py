@@ -28,8 +28,8 @@ LIBRARIES = {
 README = """# Libraries inside every report
 
 A report must open without network, so the page carries these files. They are the
-unchanged files of the npm packages named; `make vendor` fetches them again. The licences
-are beside them and, as their terms ask, at the end of every report.
+unchanged files of the npm packages named; `make vendor` fetches them again. Their
+licences are beside them and, as their terms ask, at the end of every report.
 
 | file | npm package | version | licence | SHA-256 |
 |---|---|---|---|---|
@@ -54,7 +54,8 @@ def fetched(package: str, version: str, names: tuple[str, ...]) -> dict[str, byt
     """Files of one npm package."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
-            ["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder,
+            ["npm", "pack", "--silent", f"{package}@{version}"],
+            cwd=folder,
             check=True,
             stdout=subprocess.DEVNULL,
         )

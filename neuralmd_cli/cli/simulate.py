@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuralmd_cli.cli.console import download_progress, print_table, snapshot_progress
+from neuralmd_cli.cli.console import (
+    download_progress,
+    print_table,
+    snapshot_progress,
+    stage_progress,
+)
 from neuralmd_cli.cli.options import (
     INPUT,
     OUTPUT,
@@ -158,6 +163,15 @@ def simulate(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a page about the run, .html (as neuralmd report does).",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     model: Model = None,
@@ -181,6 +195,10 @@ def simulate(
     from neuralmd_cli.run import simulate_files
     from neuralmd_cli.simulation import snapshot_times
 
+    if report is not None:
+        from neuralmd_cli.report.write import check_report_path
+
+        check_report_path(report, [x for x in (protein, ligand) if x is not None])
     total = len(snapshot_times(ns, interval_ps))
     with (
         download_progress("weights", quiet=quiet) as download,
@@ -219,6 +237,30 @@ def simulate(
         typer.echo(run.record.to_json(), nl=False)
     elif not quiet:
         _print_summary(run, output)
+    if report is not None:
+        names = run.record.outputs[: run.record.replicas]
+        _write_report(
+            [output.parent / name for name in names],
+            report,
+            protein=protein,
+            quiet=quiet,
+            silent=quiet or as_json,
+        )
+
+
+def _write_report(
+    trajectories: list[Path], page: Path, *, protein: Path, quiet: bool, silent: bool
+) -> None:
+    """The page about a run that has just been written."""
+    from neuralmd_cli.cli.report import show_report
+    from neuralmd_cli.report.write import write_report
+
+    with stage_progress(quiet=quiet) as (on_start, on_step):
+        written = write_report(
+            trajectories, page, protein=protein, on_start=on_start, on_step=on_step
+        )
+    if not silent:
+        show_report(written)
 
 
 def _print_summary(run: "Run", output: Path) -> None:

@@ -97,10 +97,7 @@ def _section(replicas: Sequence[Replica], found: Sequence[Interactions]) -> Sect
             "times": [[round(x, 6) for x in places] for places, _ in axes],
             "xlabel": [label for _, label in axes],
             "runs": [
-                [
-                    runs(held[row].present.long()) if row in held else []
-                    for row in drawn
-                ]
+                [runs(held[row].present.long()) if row in held else [] for row in drawn]
                 for held in by_row
             ],
         },

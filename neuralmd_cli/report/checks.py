@@ -63,10 +63,7 @@ def checks_section(replicas: Sequence[Replica], found: Sequence[Stability]) -> S
             "times": [[round(x, 6) for x in places] for places, _ in axes],
             "xlabel": [label for _, label in axes],
             "runs": [
-                [
-                    runs(held[name].verdicts) if name in held else []
-                    for name in names
-                ]
+                [runs(held[name].verdicts) if name in held else [] for name in names]
                 for held in by_name
             ],
         },
@@ -74,9 +71,7 @@ def checks_section(replicas: Sequence[Replica], found: Sequence[Stability]) -> S
     )
 
 
-def _table(
-    checks: Sequence[Measured], by_name: Sequence[dict[str, Measured]]
-) -> Table:
+def _table(checks: Sequence[Measured], by_name: Sequence[dict[str, Measured]]) -> Table:
     """A row per check; where there are several trajectories, the worst of them."""
     rows = []
     for check in checks:

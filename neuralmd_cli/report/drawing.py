@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from markupsafe import Markup, escape
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDepictor
+from rdkit.Chem import rdCoordGen, rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 from torch import Tensor
 
@@ -17,6 +17,9 @@ from neuralmd_cli.report.section import Section, Table
 
 SCALE = ("#ffffcc", "#ffeda0", "#fed976", "#feb24c", "#fd8d3c", "#fc6b32", "#f04f2d")
 """Still to mobile: ColorBrewer's YlOrRd, as far as black lettering stays readable."""
+
+LEAST_TOP = 0.25
+"""Å: the last colour never stands for less."""
 
 _SIZE = (640, 420)
 _RADIUS = 0.42
@@ -35,7 +38,10 @@ def atoms_section(
     elements = [_symbol(z) for z in first.atomic_numbers.tolist()]
     ranked = mean.argsort(descending=True).tolist()
     quiet = "Hardly anything moves: look at the scale before the colours. "
-    most = ", ".join(f"{first.atom_names[k]} ({mean[k]:.2f} Å)" for k in ranked[:3])
+    digits = 2 if float(mean.max()) > 0.1 else 4
+    most = ", ".join(
+        f"{first.atom_names[k]} ({mean[k]:.{digits}f} Å)" for k in ranked[:3]
+    )
     several = len(replicas) > 1
     limits = [
         "RMSF is about each atom's own mean position, so a ligand that moves at once "
@@ -53,16 +59,16 @@ def atoms_section(
         "sees it" + (", mean of all trajectories." if several else "."),
         finding=(quiet if float(mean.max()) < 0.1 else "")
         + f"The most mobile are {most}; the stillest is {first.atom_names[ranked[-1]]} "
-        f"({mean[ranked[-1]]:.2f} Å).",
+        f"({mean[ranked[-1]]:.{digits}f} Å).",
         limits=limits,
         alt=f"Formula of the ligand, atoms shaded from {mean.min():.2f} to "
         f"{mean.max():.2f} Å. Most mobile: {most}. The table below has every atom.",
         data={
             "names": list(first.atom_names),
             "elements": elements,
-            "rmsf": listed(mean),
-            "low": listed(low),
-            "high": listed(high),
+            "rmsf": listed(mean, 4),
+            "low": listed(low, 4),
+            "high": listed(high, 4),
             "colours": colours(mean),
             "several": several,
         },
@@ -90,9 +96,7 @@ def atoms_section(
 
 def colours(values: Float[Tensor, " atoms"]) -> list[str]:
     """A colour between the ends of the scale for each value; zero is its first end."""
-    top = float(values.nan_to_num().max())
-    shares = (values.nan_to_num() / top if top > 0 else values * 0).tolist()
-    return [_colour(x) for x in shares]
+    return [_colour(x) for x in (values.nan_to_num() / _top(values)).tolist()]
 
 
 def drawing(opened: Opened, values: Float[Tensor, " atoms"]) -> Markup:
@@ -106,8 +110,9 @@ def drawing(opened: Opened, values: Float[Tensor, " atoms"]) -> Markup:
     with rdBase.BlockLogs():
         # The 3-D conformer would make the drawing a projection.
         flat.RemoveAllConformers()
-        rdDepictor.Compute2DCoords(flat)
-        rdDepictor.StraightenDepiction(flat)
+        # Fewer overlaps than RDKit's own layout where chains fold back.
+        rdCoordGen.AddCoords(flat)
+        rdDepictor.NormalizeDepiction(flat)
         drawer = rdMolDraw2D.MolDraw2DSVG(*_SIZE)
         options = drawer.drawOptions()
         options.prepareMolsBeforeDrawing = False
@@ -119,7 +124,9 @@ def drawing(opened: Opened, values: Float[Tensor, " atoms"]) -> Markup:
         options.highlightRadius = _RADIUS
         options.fillHighlights = True
         if molecule is not None:
-            flat = rdMolDraw2D.PrepareMolForDrawing(flat, kekulize=True, forceCoords=False)
+            flat = rdMolDraw2D.PrepareMolForDrawing(
+                flat, kekulize=True, forceCoords=False
+            )
         rows = list(range(len(values)))
         shades = {k: _rgb(c) for k, c in enumerate(colours(values))}
         drawer.DrawMolecule(
@@ -145,9 +152,13 @@ def drawing(opened: Opened, values: Float[Tensor, " atoms"]) -> Markup:
 
 def legend(values: Float[Tensor, " atoms"]) -> list[tuple[str, str]]:
     """Colours from still to mobile and what they stand for."""
-    top = float(values.nan_to_num().max())
-    n = len(SCALE) - 1
+    top, n = _top(values), len(SCALE) - 1
     return [(colour, f"{top * k / n:.2f}") for k, colour in enumerate(SCALE)]
+
+
+def _top(values: Float[Tensor, " atoms"]) -> float:
+    """What the last colour stands for: a ligand at rest is not to look hot."""
+    return max(float(values.nan_to_num().max()), LEAST_TOP)
 
 
 def _skeleton(opened: Opened) -> Chem.Mol:

@@ -18,7 +18,7 @@ from neuralmd_cli.readers import topology_path
 
 MOST_REPLICAS = 20
 MOST_LOOKED = 500
-"""Snapshots of a trajectory that are checked, searched for contacts and shown in 3-D."""
+"""Snapshots of a trajectory that are checked, searched for contacts, shown in 3-D."""
 MOST_LOOKED_IN_ALL = 2000
 LEAST_LOOKED = 100
 MOST_POINTS = 2000

@@ -146,7 +146,9 @@ def _near(replica: Replica, around: Surroundings) -> set[Residue]:
     for k, pose in enumerate(poses.nan_to_num(1e6)):
         places = around.at(max(k - 1, 0))[heavy]
         near[owners[(torch.cdist(places, pose) < NEAR).any(dim=1)]] = True
-    return {r for r, is_near in zip(around.residues, near.tolist(), strict=True) if is_near}
+    return {
+        r for r, is_near in zip(around.residues, near.tolist(), strict=True) if is_near
+    }
 
 
 def _places(around: Surroundings | None) -> dict[tuple[Residue, str], int]:

@@ -220,7 +220,7 @@ def _lead(replicas: Sequence[Replica], record: dict[str, Any]) -> str:
     heavy = len(replicas[0].whole.start)
     model = _within(record, "dynamics", "system")
     by = f", predicted by {model}" if model else ""
-    return f"{files}: {heavy} heavy atoms of a ligand among its surroundings{by}."
+    return f"{files}. A ligand of {heavy} heavy atoms{by}."
 
 
 def _tiles(
@@ -241,7 +241,9 @@ def _tiles(
             label="Snapshots",
             value=f"{sum(counts):,}",
             more=" · ".join(
-                x for x in (f"{len(replicas)} trajectories" if many else "", length) if x
+                x
+                for x in (f"{len(replicas)} trajectories" if many else "", length)
+                if x
             ),
         ),
         Tile(

@@ -98,7 +98,7 @@
           type: "bar", orientation: "h", y: middles, x: part.shares[t], marker: { color: "#7f9fb8" },
           xaxis: `x${n + t + 1}`, yaxis: `y${id}`, hovertemplate: `%{x:.1f} % near %{y}°<extra>${plain(name)}</extra>`,
         });
-        how[`yaxis${id}`] = axis("", { domain: [low, high], range: [-180, 180], tickvals: [-180, -90, 0, 90, 180], tickfont: { size: 10.5 }, fixedrange: true });
+        how[`yaxis${id}`] = axis("", { domain: [low, high], range: [-192, 192], tickvals: [-180, -90, 0, 90, 180], ticktext: ["−180", "", "0", "", "180"], tickfont: { size: 10.5 }, fixedrange: true });
         how[`xaxis${id}`] = axis(t === n - 1 ? part.xlabel : "", { domain: [0, 0.76], anchor: `y${id}`, matches: t ? "x" : undefined, showticklabels: t === n - 1 });
         how[`xaxis${n + t + 1}`] = axis(t === n - 1 ? "%" : "", { domain: [0.8, 1], anchor: `y${id}`, showticklabels: t === n - 1, fixedrange: true, rangemode: "tozero", nticks: 4 });
         how.shapes.push({ type: "line", xref: `x${id} domain`, yref: `y${id}`, x0: 0, x1: 1, y0: part.start[t], y1: part.start[t], line: { color: "#d55e00", width: 1.2 } });
