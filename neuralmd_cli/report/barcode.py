@@ -14,7 +14,7 @@ from neuralmd_cli.inspection.interactions import (
     interactions,
 )
 from neuralmd_cli.report.numbers import runs, span
-from neuralmd_cli.report.replicas import Replica
+from neuralmd_cli.report.replicas import Replica, counted_on
 from neuralmd_cli.report.section import Section, Table
 
 LEAST = 5.0
@@ -38,11 +38,7 @@ def contacts_section(
     try:
         check_prolif()
         for replica in replicas:
-            start = done
-            result = interactions(
-                replica.looked, lambda k, start=start: on_snapshot(start + k)
-            )
-            found.append(result)
+            found.append(interactions(replica.looked, counted_on(on_snapshot, done)))
             done += replica.looked.loaded.n_frames
     except NeuralMDError as error:
         why = Section(

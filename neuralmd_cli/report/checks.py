@@ -8,7 +8,7 @@ from neuralmd_cli.inspection.stability import Stability, check_stability
 from neuralmd_cli.inspection.stability_text import story, verdict
 from neuralmd_cli.inspection.verdicts import VERDICTS, Measured
 from neuralmd_cli.report.numbers import runs, span
-from neuralmd_cli.report.replicas import Replica
+from neuralmd_cli.report.replicas import Replica, counted_on
 from neuralmd_cli.report.section import Section, Table
 
 
@@ -18,12 +18,8 @@ def checked(
     """The checks of every trajectory, on the snapshots that are looked at."""
     found, done = [], 0
     for replica in replicas:
-        start = done
         found.append(
-            check_stability(
-                replica.looked,
-                on_snapshot=lambda k, start=start: on_snapshot(start + k),
-            )
+            check_stability(replica.looked, on_snapshot=counted_on(on_snapshot, done))
         )
         done += replica.looked.loaded.n_frames
     return found

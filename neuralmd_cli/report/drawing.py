@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float
 from markupsafe import Markup, escape
@@ -114,7 +115,8 @@ def drawing(opened: Opened, values: Float[Tensor, " atoms"]) -> Markup:
         rdCoordGen.AddCoords(flat)
         rdDepictor.NormalizeDepiction(flat)
         drawer = rdMolDraw2D.MolDraw2DSVG(*_SIZE)
-        options = drawer.drawOptions()
+        # RDKit's stubs give its options a type of their own.
+        options: Any = drawer.drawOptions()
         options.prepareMolsBeforeDrawing = False
         options.useBWAtomPalette()
         options.clearBackground = False

@@ -39,9 +39,14 @@ def last_tenth(values: Float[Tensor, " frames"]) -> float:
     return float(values[-max(1, len(values) // 10) :].mean())
 
 
-def rmsd_section(replicas: Sequence[Replica]) -> Section:
-    """Distance from the starting pose over time."""
-    found = [distances(x) for x in replicas]
+def rmsd_section(
+    replicas: Sequence[Replica], found: Sequence[Float[Tensor, " frames"]]
+) -> Section:
+    """Distance from the starting pose over time.
+
+    Args:
+        found: each trajectory's `distances`, Å.
+    """
     ends = [last_tenth(x) for x in found]
     largest = [float(x.max()) for x in found]
     times, label = _axis(replicas)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,11 @@ def open_replicas(paths: Sequence[Path], source: Source) -> list[Replica]:
             )
         )
     return replicas
+
+
+def counted_on(on_snapshot: Callable[[int], None], done: int) -> Callable[[int], None]:
+    """What counts one trajectory's snapshots, after `done` of those before it."""
+    return lambda k: on_snapshot(done + k)
 
 
 def run_record(path: Path, top: Path | None) -> dict[str, Any] | None:

@@ -18,13 +18,11 @@ from neuralmd_cli.report.drawing import atoms_section, drawing, legend
 from neuralmd_cli.report.motion import (
     atom_fluctuations,
     distances,
-    last_tenth,
     rmsd_section,
     torsions_section,
     windows_section,
 )
-from neuralmd_cli.report.numbers import span
-from neuralmd_cli.report.page import Page, Tile, rendered
+from neuralmd_cli.report.page import Page, rendered
 from neuralmd_cli.report.replicas import (
     Replica,
     Source,
@@ -34,6 +32,7 @@ from neuralmd_cli.report.replicas import (
 )
 from neuralmd_cli.report.scene import scene_section
 from neuralmd_cli.report.section import Section
+from neuralmd_cli.report.summary import facts, heading, lead, texts, tiles
 from neuralmd_cli.writers import atomic_path
 
 SUFFIXES = (".html", ".htm")
@@ -140,42 +139,25 @@ def write_report(
     replicas = open_replicas(paths, source)
     inputs = [file for x in replicas for file in x.looked.inputs]
     check_report_path(output, inputs)
+    # First, for it may find that the reference does not belong to the rest.
+    compared: list[Section] = []
+    more: tuple[str, ...] = ()
+    if other is not None:
+        section, more = reference_section(replicas, other, match)
+        compared.append(section)
     looked = sum(x.looked.loaded.n_frames for x in replicas)
     on_start("checks", looked)
     stable = checked(replicas, lambda done: on_step("", done))
     on_start("contacts", looked)
     contacts, notes = contacts_section(replicas, lambda done: on_step("", done))
-    notes = (*(note for x in replicas for note in x.looked.notes), *notes)
-    found = atom_fluctuations(replicas)
-    moved = [distances(x) for x in replicas]
-    sections = [
-        scene_section(replicas, moved),
-        rmsd_section(replicas),
-        atoms_section(replicas, found),
-        windows_section(replicas),
-        torsions_section(replicas),
-        contacts,
-        checks_section(replicas, stable),
-    ]
-    if other is not None:
-        section, more = reference_section(replicas, other, match)
-        sections.append(section)
-        notes += more
-    records = _records(paths, top)
-    first = next(iter(records.values()), {})
-    page = Page(
-        title=title or _title(replicas[0]),
-        lead=_lead(replicas, first),
-        names=[x.name for x in replicas],
-        tiles=_tiles(replicas, stable, sections),
-        trust=str(first.get("trust") or ""),
-        warnings=_texts(first.get("warnings")),
-        sections=sections,
-        drawing=drawing(replicas[0].whole, found.mean(dim=0)),
-        legend=legend(found.mean(dim=0)),
-        facts=_facts(replicas, first),
-        notes=list(dict.fromkeys((*notes, *_texts(first.get("notes"))))),
-        records=records,
+    notes = (*(note for x in replicas for note in x.looked.notes), *notes, *more)
+    page = _page(
+        replicas,
+        stable,
+        late=[contacts, checks_section(replicas, stable), *compared],
+        records=_records(paths, top),
+        notes=notes,
+        title=title,
     )
     text = rendered(page)
     with atomic_path(output) as temporary:
@@ -188,9 +170,52 @@ def write_report(
         looked_at=looked,
         verdict=VERDICTS[worst_verdict(stable)],
         left_out=tuple(
-            f"{x.title}: {x.missing} {x.hint}".strip() for x in sections if x.missing
+            f"{x.title}: {x.missing} {x.hint}".strip()
+            for x in page.sections
+            if x.missing
         ),
         notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _page(
+    replicas: Sequence[Replica],
+    stable: Sequence[Stability],
+    *,
+    late: Sequence[Section],
+    records: dict[str, dict[str, Any]],
+    notes: Sequence[str],
+    title: str | None,
+) -> Page:
+    """All that the page says.
+
+    Args:
+        late: the sections that come after those about motion.
+    """
+    fluctuations = atom_fluctuations(replicas)
+    mean = fluctuations.mean(dim=0)
+    moved = [distances(x) for x in replicas]
+    record = next(iter(records.values()), {})
+    return Page(
+        title=title or heading(replicas[0]),
+        lead=lead(replicas, record),
+        names=[x.name for x in replicas],
+        tiles=tiles(replicas, stable, moved, fluctuations),
+        trust=str(record.get("trust") or ""),
+        warnings=texts(record.get("warnings")),
+        sections=[
+            scene_section(replicas, moved),
+            rmsd_section(replicas, moved),
+            atoms_section(replicas, fluctuations),
+            windows_section(replicas),
+            torsions_section(replicas),
+            *late,
+        ],
+        drawing=drawing(replicas[0].whole, mean),
+        legend=legend(mean),
+        facts=facts(replicas, record),
+        notes=list(dict.fromkeys((*notes, *texts(record.get("notes"))))),
+        records=records,
     )
 
 
@@ -202,126 +227,3 @@ def _records(paths: Sequence[Path], top: Path | None) -> dict[str, dict[str, Any
         if record is not None:
             found[topology_path(path, top).with_suffix(".json").name] = record
     return found
-
-
-def _title(replica: Replica) -> str:
-    """The name of the ligand, and of what it is in."""
-    opened = replica.looked
-    named = opened.molecule is not None and opened.molecule.HasProp("_Name")
-    name = opened.molecule.GetProp("_Name").strip() if named else ""
-    where = "" if opened.around is None else f" in {Path(opened.around.source).stem}"
-    return (name or opened.loaded.ligand) + where
-
-
-def _lead(replicas: Sequence[Replica], record: dict[str, Any]) -> str:
-    """What was simulated, in a sentence."""
-    names = [x.name for x in replicas]
-    files = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-    heavy = len(replicas[0].whole.start)
-    model = _within(record, "dynamics", "system")
-    by = f", predicted by {model}" if model else ""
-    return f"{files}. A ligand of {heavy} heavy atoms{by}."
-
-
-def _tiles(
-    replicas: Sequence[Replica],
-    stable: Sequence[Stability],
-    sections: Sequence[Section],
-) -> list[Tile]:
-    """The few numbers to read first."""
-    counts = [x.whole.loaded.n_frames for x in replicas]
-    times = replicas[0].whole.loaded.times
-    length = f"{float(times[-1]) / 1000:g} ns" if replicas[0].whole.loaded.timed else ""
-    many = len(replicas) > 1
-    ends = [last_tenth(distances(x)) for x in replicas]
-    worst = worst_verdict(stable)
-    words = {0: "nothing odd", 1: "something odd", 2: "something broken"}
-    tiles = [
-        Tile(
-            label="Snapshots",
-            value=f"{sum(counts):,}",
-            more=" · ".join(
-                x
-                for x in (f"{len(replicas)} trajectories" if many else "", length)
-                if x
-            ),
-        ),
-        Tile(
-            label="Stability checks",
-            value=words[worst],
-            more="possible, not proven right" if not worst else "see the checks below",
-            tone=VERDICTS[worst],
-        ),
-        Tile(
-            label="Distance from the start",
-            value=span(ends, "Å"),
-            more="RMSD, mean of the last tenth",
-        ),
-        Tile(
-            label="Most mobile atom",
-            value=f"{float(atom_fluctuations(replicas).mean(dim=0).max()):.2f} Å",
-            more="RMSF" + (", mean of the trajectories" if many else ""),
-        ),
-    ]
-    kept = [
-        last_tenth(check.values)
-        for x in stable
-        for check in x.checks
-        if check.name == "contacts_kept"
-    ]
-    if kept:
-        tiles.append(
-            Tile(
-                label="Starting contacts kept",
-                value=span(kept, "%", 0),
-                more="residues touched, last tenth",
-            )
-        )
-    return tiles
-
-
-def _facts(
-    replicas: Sequence[Replica], record: dict[str, Any]
-) -> list[tuple[str, str]]:
-    """The run in a few lines; the record has all."""
-    around = replicas[0].looked.around
-    facts = [("Trajectories", ", ".join(x.name for x in replicas))]
-    if around is not None:
-        facts.append(("Surroundings", around.source))
-    if not record:
-        return [*facts, ("Run record", "none: not simulated by neuralmd, or moved")]
-    model = record.get("model")
-    if isinstance(model, dict):
-        name, digest = model.get("name"), str(model.get("sha256", ""))
-        facts.append(("Weights", f"{name} (SHA-256 {digest[:12]}…)"))
-    for label, *keys in (
-        ("Model", "dynamics", "system"),
-        ("Length, ns", "ns"),
-        ("Interval, ps", "interval_ps"),
-        ("Seed", "seed"),
-        ("Device", "device"),
-        ("Finished", "finished"),
-        ("neuralmd", "neuralmd_version"),
-    ):
-        value = _within(record, *keys)
-        if value is not None:
-            facts.append((label, str(value)))
-    inputs = record.get("inputs")
-    for kind, file in inputs.items() if isinstance(inputs, dict) else ():
-        digest = str(_within(file, "sha256") or "")[:12]
-        facts.append((f"Input {kind}", f"{_within(file, 'file')} (SHA-256 {digest}…)"))
-    command = record.get("command")
-    if isinstance(command, list) and command:
-        facts.append(("Command", " ".join(str(x) for x in command)))
-    return facts
-
-
-def _within(held: object, *keys: str) -> object:
-    """A value of nested JSON; None where it is not there."""
-    for key in keys:
-        held = held.get(key) if isinstance(held, dict) else None
-    return held
-
-
-def _texts(held: object) -> list[str]:
-    return [str(x) for x in held] if isinstance(held, list) else []

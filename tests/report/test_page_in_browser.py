@@ -16,14 +16,21 @@ def tab():
         yield found
 
 
-@pytest.fixture(params=SIZES)
-def opened(request, tab, made):
+@pytest.fixture(scope="module", params=SIZES)
+def loaded(request, tab, made):
     """The page at one size, its scripts run."""
     tab.problems.clear()
     tab.requests.clear()
     tab.size(*SIZES[request.param])
     tab.open(made.page)
     return tab
+
+
+@pytest.fixture
+def opened(loaded):
+    """The page as it is at first, whatever the tests before have done to it."""
+    loaded.evaluate("report.choose(0); report.seek(0)")
+    return loaded
 
 
 def test_it_plays_and_nothing_goes_wrong(opened, made):
