@@ -54,7 +54,9 @@ def rmsd_section(
         key="rmsd",
         title="Distance from the starting pose",
         shows="Root mean square distance (RMSD) of the ligand's heavy atoms from where "
-        "they started, as the pocket sees them: moving, turning and bending all count.",
+        "they started, as the pocket sees them: moving, turning and bending all count."
+        + _bold(len(replicas))
+        + " A click on a point takes the view there.",
         finding=f"Over the last tenth of the time the ligand is {span(ends, 'Å')} from "
         f"its start; the largest distance is {span(largest, 'Å')}. "
         + _poses(ends, len(replicas)),
@@ -120,7 +122,7 @@ def windows_section(replicas: Sequence[Replica]) -> Section:
         key="windows",
         title=title,
         shows=f"RMSF of the whole ligand within each {WINDOW} snapshots in a row: how "
-        "restless it is at that time, wherever it is.",
+        "restless it is at that time, wherever it is." + _bold(len(replicas)),
         finding=f"The mean over all windows is {span(means, 'Å', 3)}. "
         + _restless(found),
         limits=(
@@ -299,6 +301,10 @@ def _pairs(
     x: Sequence[list[float]], y: Sequence[Float[Tensor, " values"]]
 ) -> list[tuple[list[float], Float[Tensor, " values"]]]:
     return list(zip(x, y, strict=True))
+
+
+def _bold(n: int) -> str:
+    return " The trajectory chosen is drawn bold." if n > 1 else ""
 
 
 def _lines(n: int) -> str:

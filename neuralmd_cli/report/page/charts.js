@@ -25,7 +25,7 @@
     ...more,
   });
   const config = {
-    responsive: true, displaylogo: false, doubleClickDelay: 400,
+    responsive: true, displaylogo: false, displayModeBar: "hover", doubleClickDelay: 400,
     modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
     toImageButtonOptions: { format: "svg" },
   };
@@ -33,7 +33,7 @@
 
   // One line per trajectory: the one chosen stands out.
   const lines = (part, unit) => part.y.map((y, k) => ({
-    x: part.x[k], y, type: "scatter", mode: y.length > 150 ? "lines" : "lines+markers",
+    x: part.x[k], y, type: "scatter", mode: y.length > 150 || k !== report.chosen ? "lines" : "lines+markers",
     name: plain(report.names[k]), customdata: y.map(() => k),
     line: { width: k === report.chosen ? 2.2 : 1, color: k === report.chosen ? BLUE : "#9fb6c8" },
     marker: { size: 3.5 }, opacity: k === report.chosen || !many ? 1 : 0.75,
@@ -143,7 +143,7 @@
         legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yanchor: "bottom", font: { size: 12 }, itemsizing: "constant" },
         margin: { l: 10, r: 14, t: short ? 90 : 50, b: 44 },
         xaxis: axis(part.xlabel[k], { domain: [0, 0.72], range: [edges[0], edges[edges.length - 1]], showgrid: false }),
-        xaxis2: axis("% of snapshots", { domain: [0.77, 1], range: [-4, 104], fixedrange: true, nticks: 5 }),
+        xaxis2: axis(short ? "%" : "% of snapshots", { domain: [0.77, 1], range: [-4, 104], fixedrange: true, nticks: 5 }),
         yaxis: axis("", { tickvals: ticks, ticktext: ticks.map((v) => plain(name(n - 1 - v))), range: [-0.7, n - 0.3], tickfont: { size: short ? 10 : 11.5 }, gridcolor: "#eef2f5", fixedrange: true }),
       });
     },
@@ -165,8 +165,8 @@
       const ticks = part.labels.map((_, row) => n - 1 - row);
       draw("checks", [all, ...words], {
         height: 100 + 27 * n, barmode: "overlay", showlegend: true,
-        legend: { orientation: "h", x: 1, xanchor: "right", y: 1, yanchor: "bottom" },
-        margin: { l: 10, r: 14, t: 34, b: 44 },
+        legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yanchor: "bottom" },
+        margin: { l: 10, r: 14, t: narrow() ? 50 : 34, b: 44 },
         xaxis: axis(part.xlabel[k], { range: [edges[0], edges[edges.length - 1]], showgrid: false }),
         yaxis: axis("", { tickvals: ticks, ticktext: ticks.map((v) => plain(part.labels[n - 1 - v])), range: [-0.6, n - 0.4], showgrid: false, fixedrange: true }),
       });
