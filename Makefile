@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_AR
 PIP_TOOLS := pip-tools==7.6.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock wheel clean
+.PHONY: help demo test lint lock wheel vendor clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -55,6 +55,9 @@ endef
 
 wheel: $(VENV)/.dev  ## build the wheel in dist/
 	$(BIN)/python -m build --wheel
+
+vendor:  ## fetch the JavaScript libraries of reports again (needs npm)
+	$(PYTHON) scripts/vendor_report.py
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) dist build out .mypy_cache .pytest_cache .ruff_cache \

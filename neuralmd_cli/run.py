@@ -36,6 +36,7 @@ from neuralmd_cli.structure.prepare import PreparedComplex, prepare
 from neuralmd_cli.topology import complex_topology, ligand_topology
 from neuralmd_cli.trajectory import Check, Trajectory
 from neuralmd_cli.transfer import Progress
+from neuralmd_cli.trust import trust_statement
 from neuralmd_cli.units import PS_PER_NS
 from neuralmd_cli.version import VERSION
 from neuralmd_cli.weights.fetch import resolve
@@ -200,6 +201,12 @@ def simulate_complex(
             "ns_per_s": round(snapshots * interval_ps / PS_PER_NS / rollout, 4),
         },
         results=[{x.name: asdict(x) for x in replica} for replica in checks],
+        trust=trust_statement(
+            system=system.name,
+            weights=None if loaded is None else loaded.name,
+            metrics=loaded.metrics if loaded else {},
+            caveat=system.caveat(settings),
+        ),
         warnings=[*warnings, *warnings_after(checks)],
         notes=list(prepared.notes),
         written=Written(),

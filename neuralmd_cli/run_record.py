@@ -73,6 +73,7 @@ class RunRecord:
     timings_s: dict[str, float]
     speed: dict[str, float]
     results: list[dict[str, Any]]
+    trust: str = ""  # how far to trust it, in words
     warnings: list[str]
     notes: list[str]
     written: Written

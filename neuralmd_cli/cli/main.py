@@ -17,6 +17,7 @@ from neuralmd_cli.cli.doctor import doctor
 from neuralmd_cli.cli.eval import evaluate
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.replay import replay
+from neuralmd_cli.cli.report import report
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.cli.stability import stability
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(replay)
+app.command()(report)
 app.command()(stability)
 app.command()(rmsf)
 app.command()(torsions)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuralmd_cli.cli.console import download_progress, print_table, snapshot_progress
+from neuralmd_cli.cli.console import (
+    download_progress,
+    print_table,
+    snapshot_progress,
+    stage_progress,
+)
 from neuralmd_cli.cli.options import (
     INPUT,
     OUTPUT,
@@ -159,6 +164,15 @@ def simulate(
             rich_help_panel=OUTPUT,
         ),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a page about the run, .html (as neuralmd report does).",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
     model: Model = None,
@@ -182,6 +196,10 @@ def simulate(
     from neuralmd_cli.run import simulate_files
     from neuralmd_cli.simulation import snapshot_times
 
+    if report is not None:
+        from neuralmd_cli.report.write import check_report_path
+
+        check_report_path(report, [x for x in (protein, ligand) if x is not None])
     total = len(snapshot_times(ns, interval_ps))
     with (
         download_progress("weights", quiet=quiet) as download,
@@ -220,6 +238,30 @@ def simulate(
         typer.echo(run.record.to_json(), nl=False)
     elif not quiet:
         _print_summary(run, output)
+    if report is not None:
+        names = run.record.outputs[: run.record.replicas]
+        _write_report(
+            [output.parent / name for name in names],
+            report,
+            protein=protein,
+            quiet=quiet,
+            silent=quiet or as_json,
+        )
+
+
+def _write_report(
+    trajectories: list[Path], page: Path, *, protein: Path, quiet: bool, silent: bool
+) -> None:
+    """The page about a run that has just been written."""
+    from neuralmd_cli.cli.report import show_report
+    from neuralmd_cli.report.write import write_report
+
+    with stage_progress(quiet=quiet) as (on_start, on_step):
+        written = write_report(
+            trajectories, page, protein=protein, on_start=on_start, on_step=on_step
+        )
+    if not silent:
+        show_report(written)
 
 
 def _print_summary(run: "Run", output: Path) -> None:
@@ -249,7 +291,7 @@ def _print_summary(run: "Run", output: Path) -> None:
         f"Speed: {speed['ns_per_s']:.3g} ns/s, {speed['snapshots_per_s']:.3g} "
         f"snapshots/s on {record.device}"
     )
-    typer.echo(_trust(run))
+    typer.echo(record.trust)
     files = ", ".join(str(output.parent / name) for name in record.outputs)
     typer.echo(f"Wrote {files}")
 
@@ -260,26 +302,3 @@ def _shown(check: "Check") -> str:
         return f"{check.value:.3f} {check.unit}"
     inside = min(max(check.value, 0.1), 99.9)
     return f"{check.value if check.value in (0, 100) else inside:.3g} %"
-
-
-def _trust(run: "Run") -> str:
-    """How good these weights are on proteins they never saw, and what RMSF means."""
-    rest = f" {run.caveat}" if run.caveat else ""
-    if run.record.model is None:
-        return (
-            f"How far to trust it: {run.record.dynamics['system']} is a baseline, "
-            f"there to judge models by; it has learned from no data.{rest}"
-        )
-    name, metrics = run.record.model.name, run.metrics
-    keys = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
-    if not all(key in metrics for key in keys):
-        return f"How far to trust it: the weights {name} state no test result.{rest}"
-    complexes, skill, low, high = (metrics[key] for key in keys)
-    verdict = (
-        " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
-    )
-    return (
-        f"How far to trust it: on {complexes:.0f} complexes of proteins it never saw, "
-        f"{name} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a ligand "
-        f"that never moves and 1 the best fixed pose.{verdict}{rest}"
-    )

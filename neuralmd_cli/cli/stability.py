@@ -33,7 +33,6 @@ from neuralmd_cli.cli.results import (
 
 if TYPE_CHECKING:
     from neuralmd_cli.inspection.stability import Stability
-    from neuralmd_cli.inspection.verdicts import Measured, Verdict
     from neuralmd_cli.opening.opened import Opened
 
 
@@ -135,6 +134,7 @@ def _print_tables(opened: "Opened", result: "Stability", every: int) -> None:
     """The verdict, a line per check, and what could not be judged."""
     from rich.table import Table
 
+    from neuralmd_cli.inspection.stability_text import story, verdict
     from neuralmd_cli.inspection.verdicts import VERDICTS
 
     typer.echo(
@@ -161,41 +161,16 @@ def _print_tables(opened: "Opened", result: "Stability", every: int) -> None:
     print_table(table)
     for check in result.checks:
         if check.overall:
-            typer.echo(_story(check, every))
+            typer.echo(story(check, every))
     for label, reason in result.not_judged:
         typer.echo(f"Not judged: {label} ({reason})")
     _print_agreement(result)
-    typer.echo(_verdict(result, every))
+    typer.echo(verdict(result, every))
 
 
 def _short(value: float) -> str:
     """Three digits, and zero for what is nothing."""
     return "0" if abs(value) < 5e-4 else f"{value:.3g}"
-
-
-def _story(check: "Measured", every: int) -> str:
-    """When a check was first odd and broken, and which atoms are worst when."""
-    words: tuple[Verdict, ...] = ("odd", "broken")
-    parts = []
-    for word in words:
-        first = check.first(word)
-        limit = check.odd if word == "odd" else check.broken
-        if first is not None and limit is not None:
-            bad = int((check.verdicts >= words.index(word) + 1).sum())
-            parts.append(
-                f"{word} in {bad} of {len(check.values)} snapshots, first in "
-                f"{_number(first, every)}"
-            )
-    if check.start_verdict >= check.overall:
-        parts.append("so already at the start")
-    worst = f" ({check.worst})" if check.worst else ""
-    parts.append(f"worst in {_number(check.worst_snapshot, every)}{worst}")
-    return f"{check.label}: {'; '.join(parts)}"
-
-
-def _number(snapshot: int, every: int) -> int:
-    """The snapshot's number in the file, from 1."""
-    return snapshot * every + 1
 
 
 def _print_agreement(result: "Stability") -> None:
@@ -210,38 +185,13 @@ def _print_agreement(result: "Stability") -> None:
     )
 
 
-def _verdict(result: "Stability", every: int) -> str:
-    """One sentence: whether anything broke, and when first."""
-    from neuralmd_cli.inspection.verdicts import first_of
-
-    times = result.times.tolist()
-    broken, odd = first_of(result.checks, "broken"), first_of(result.checks, "odd")
-    if broken is not None:
-        names = [x.label for x in result.checks if x.first("broken") == broken]
-        if all(x.start_verdict == 2 for x in result.checks if x.label in names):
-            return (
-                f"Broken from the start: {', '.join(names)}. Mend the input before "
-                "reading anything from this trajectory."
-            )
-        return (
-            f"First broken at snapshot {_number(broken, every)} "
-            f"({times[broken]:g} ps): {', '.join(names)}."
-        )
-    if odd is not None:
-        names = [x.label for x in result.checks if x.first("odd") is not None]
-        return (
-            f"Nothing is broken; odd from snapshot {_number(odd, every)} "
-            f"({times[odd]:g} ps): {', '.join(names)}."
-        )
-    return "Nothing is broken or odd. That says possible, not right."
-
-
 def _answer(opened: "Opened", result: "Stability", every: int) -> dict[str, Any]:
     """Everything, for JSON."""
+    from neuralmd_cli.inspection.stability_text import numbered
     from neuralmd_cli.inspection.verdicts import VERDICTS, first_of
 
     def number(snapshot: int | None) -> int | None:
-        return None if snapshot is None else _number(snapshot, every)
+        return None if snapshot is None else numbered(snapshot, every)
 
     answer: dict[str, Any] = {
         "trajectory": opened.loaded.path.name,
@@ -291,13 +241,14 @@ def _answer(opened: "Opened", result: "Stability", every: int) -> dict[str, Any]
 
 def _write_csv(path: Path, result: "Stability", every: int) -> None:
     """One line per snapshot and check."""
+    from neuralmd_cli.inspection.stability_text import numbered
     from neuralmd_cli.inspection.verdicts import VERDICTS
 
     def rows() -> Iterator[tuple[object, ...]]:
         for check in result.checks:
             values, verdicts = check.values.tolist(), check.verdicts.tolist()
             for k, time in enumerate(result.times.tolist()):
-                where = (_number(k, every), time, check.name)
+                where = (numbered(k, every), time, check.name)
                 yield (*where, values[k], check.unit, VERDICTS[verdicts[k]])
 
     columns = ("snapshot", "time_ps", "check", "value", "unit", "verdict")

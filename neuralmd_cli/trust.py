@@ -1,0 +1,35 @@
+"""How far to trust a prediction, in the words every command uses."""
+
+from collections.abc import Mapping
+
+_KEYS = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
+
+
+def trust_statement(
+    *, system: str, weights: str | None, metrics: Mapping[str, float], caveat: str
+) -> str:
+    """How good the weights are on proteins they never saw, and what RMSF means.
+
+    Args:
+        system: name of the model.
+        weights: name of its weights; None for a baseline, which has none.
+        metrics: of the weights, on targets they never saw.
+        caveat: what must not be read from a result of this model.
+    """
+    rest = f" {caveat}" if caveat else ""
+    if weights is None:
+        return (
+            f"How far to trust it: {system} is a baseline, there to judge models by; "
+            f"it has learned from no data.{rest}"
+        )
+    if not all(key in metrics for key in _KEYS):
+        return f"How far to trust it: the weights {weights} state no test result.{rest}"
+    complexes, skill, low, high = (metrics[key] for key in _KEYS)
+    verdict = (
+        " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
+    )
+    return (
+        f"How far to trust it: on {complexes:.0f} complexes of proteins it never saw, "
+        f"{weights} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a "
+        f"ligand that never moves and 1 the best fixed pose.{verdict}{rest}"
+    )
