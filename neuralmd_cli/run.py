@@ -10,7 +10,7 @@ import torch
 from rdkit import Chem
 from torch import Tensor
 
-from neuralmd_cli.complex import Complex
+from neuralmd_cli.complex import Complex, Ligand
 from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import InputError
@@ -90,11 +90,16 @@ def simulate_files(
         protein, ligand, ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
     )
     clock.lap("read")
-    system, loaded = _system(model, weights, weights_url, download_progress)
+    path = find_weights(model, weights, weights_url, download_progress)
+    system, loaded = load_system(model, path)
     settings = system.settled(
         Settings(v0=v0, solver=solver, step_ps=step_ps, temperature_k=temperature_k)
     )
-    warnings = [*prepared.warnings, *_warnings(system, settings, prepared, replicas)]
+    warnings = [
+        *prepared.warnings,
+        *system_warnings(system, settings, replicas),
+        *ligand_warnings(trained_elements(system), prepared.complex.ligand),
+    ]
     clock.lap("load")
     trajectories = simulate(
         prepared.complex,
@@ -112,13 +117,15 @@ def simulate_files(
     from neuralmd_cli.analysis.summary import summarise
 
     checks = [
-        summarise(_with_start(x, prepared.complex), prepared.complex)
+        summarise(with_start(x, prepared.complex), prepared.complex)
         for x in trajectories
     ]
-    warnings += _result_warnings(checks)
+    warnings += result_warnings(checks)
     clock.lap("analyse")
     names = output_names(output, replicas)
-    files = _Files(prepared=prepared, with_protein=with_protein, hydrogens=hydrogens)
+    files = LigandFiles(
+        prepared=prepared, with_protein=with_protein, hydrogens=hydrogens
+    )
     snapshots = len(times) * replicas
     inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
     record = RunRecord(
@@ -126,14 +133,14 @@ def simulate_files(
         command=list(command),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         inputs={k: hashed(v) for k, v in inputs.items()},
-        model=None if loaded is None else _model_used(loaded),
+        model=None if loaded is None else model_used(loaded),
         dynamics={"system": system.name} | settings.chosen() | system.constants(),
         ns=ns,
         interval_ps=interval_ps,
         snapshots=len(times),
         replicas=replicas,
         seed=seed,
-        device=_device_name(where),
+        device=device_name(where),
         precision=str(system.dtype).removeprefix("torch."),
         system={
             "ligand_heavy_atoms": prepared.complex.ligand.n_atoms,
@@ -165,7 +172,7 @@ def simulate_files(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Files:
+class LigandFiles:
     """Which atoms go into the files, and in which order."""
 
     prepared: PreparedComplex
@@ -222,10 +229,16 @@ class _Clock:
         return spent
 
 
-def _system(
+def find_weights(
     model: str | None, weights: str | None, url: str | None, progress: Progress | None
-) -> tuple[System, LoadedModel | None]:
-    """The system meant, and the weights in it if it has any."""
+) -> Path | None:
+    """Where the weights meant are, fetched if need be; None for a model without any.
+
+    Raises:
+        InputError: no such model, one that can only be scored, or one without weights
+            that is given some.
+        WeightsError: no such weights.
+    """
     if model is not None and model not in SYSTEMS:
         raise InputError(
             f"--model {model}: there is no such model.",
@@ -243,11 +256,27 @@ def _system(
             raise InputError(
                 f"--weights: the model {model} has none.", hint="Leave --weights out."
             )
-        return kind.from_config({}).eval(), None
-    loaded = load_model(
-        resolve(weights, model=model or DEFAULT_MODEL, url=url, progress=progress)
-    )
-    if kind is not None and loaded.system.name != kind.name:
+        return None
+    return resolve(weights, model=model or DEFAULT_MODEL, url=url, progress=progress)
+
+
+def load_system(
+    model: str | None, path: Path | None
+) -> tuple[System, LoadedModel | None]:
+    """The system meant, and the weights in it if it has any.
+
+    Args:
+        model: what the user asked for, if anything.
+        path: what `find_weights` found.
+
+    Raises:
+        InputError: the weights are of another model.
+        WeightsError: they cannot be loaded.
+    """
+    if path is None:
+        return SYSTEMS[model or DEFAULT_MODEL].from_config({}).eval(), None
+    loaded = load_model(path)
+    if model is not None and loaded.system.name != model:
         raise InputError(
             f"--model {model}: the weights {loaded.name} are of {loaded.system.name}.",
             hint=f"Give --weights of {model}, or --model {loaded.system.name}.",
@@ -255,7 +284,8 @@ def _system(
     return loaded.system, loaded
 
 
-def _model_used(loaded: LoadedModel) -> ModelUsed:
+def model_used(loaded: LoadedModel) -> ModelUsed:
+    """The weights, for the run record."""
     return ModelUsed(
         name=loaded.name,
         sha256=loaded.sha256,
@@ -263,10 +293,8 @@ def _model_used(loaded: LoadedModel) -> ModelUsed:
     )
 
 
-def _warnings(
-    system: System, settings: Settings, prepared: PreparedComplex, replicas: int
-) -> list[str]:
-    """What may make the result useless, known before the run."""
+def system_warnings(system: System, settings: Settings, replicas: int) -> list[str]:
+    """What may make any result of these settings useless, known before the run."""
     warnings = system.remarks(settings, 1)
     if replicas > 1 and not system.is_random(settings):
         rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
@@ -274,20 +302,29 @@ def _warnings(
             f"All {replicas} replicas are the same: {system.name}{rule} draws nothing."
             + (f" It draws only {system.draws}." if system.draws else "")
         )
-    if not isinstance(system, TrainableSystem):
-        return warnings
-    known = set(system.config.trained_elements)
-    strange = sorted(set(prepared.complex.ligand.atomic_numbers.tolist()) - known)
-    if known and strange:
-        symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
-        warnings.append(
-            f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
-            "atoms' motion is a guess."
-        )
     return warnings
 
 
-def _result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
+def trained_elements(system: System) -> tuple[int, ...]:
+    """Z of the ligand elements the weights have seen; empty if not known."""
+    if not isinstance(system, TrainableSystem):
+        return ()
+    return tuple(system.config.trained_elements)
+
+
+def ligand_warnings(known: Sequence[int], ligand: Ligand) -> list[str]:
+    """What may make the result of this ligand useless; see `trained_elements`."""
+    strange = sorted(set(ligand.atomic_numbers.tolist()) - set(known))
+    if not known or not strange:
+        return []
+    symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
+    return [
+        f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
+        "atoms' motion is a guess."
+    ]
+
+
+def result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
     """What the finished trajectory shows to be wrong with it."""
     values = [{x.name: x.value for x in replica} for replica in checks]
     warnings = []
@@ -304,7 +341,7 @@ def _result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
     return warnings
 
 
-def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
+def with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
     """The trajectory with the starting pose as its first frame."""
     start = complex_.ligand.positions[None].to(trajectory.positions)
     return Trajectory(
@@ -314,7 +351,8 @@ def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
     )
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """The device and what it is, for people."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     threads = torch.get_num_threads()

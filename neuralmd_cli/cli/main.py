@@ -16,6 +16,7 @@ from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.eval import evaluate
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
+from neuralmd_cli.cli.screen import screen
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.cli.stability import stability
 from neuralmd_cli.cli.torsions import torsions
@@ -31,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(simulate)
+app.command()(screen)
 app.command()(stability)
 app.command()(rmsf)
 app.command()(torsions)

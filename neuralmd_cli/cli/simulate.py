@@ -169,15 +169,7 @@ def simulate(
 
     neuralmd simulate --protein P.pdb --ligand L.sdf --ns 8 -o traj.dcd
     """
-    for name, value in (("--step-ps", step_ps), ("--temperature", temperature_k)):
-        if value is not None and not 0 < value < math.inf:
-            raise typer.BadParameter(
-                "must be a positive number", param_hint=f"'{name}'"
-            )
-    if step_ps is not None and solver is SolverName.dopri5:
-        raise typer.BadParameter(
-            "dopri5 chooses its steps itself", param_hint="'--step-ps'"
-        )
+    check_numbers(step_ps, temperature_k, solver)
     from neuralmd_cli.run import simulate_files
     from neuralmd_cli.simulation import snapshot_times
 
@@ -221,9 +213,30 @@ def simulate(
         _print_summary(run, output)
 
 
+def check_numbers(
+    step_ps: float | None, temperature_k: float | None, solver: SolverName | None
+) -> None:
+    """Refuse numbers that cannot be meant.
+
+    Raises:
+        BadParameter: not positive, or a step for a solver that chooses its own.
+    """
+    for name, value in (("--step-ps", step_ps), ("--temperature", temperature_k)):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter(
+                "must be a positive number", param_hint=f"'{name}'"
+            )
+    if step_ps is not None and solver is SolverName.dopri5:
+        raise typer.BadParameter(
+            "dopri5 chooses its steps itself", param_hint="'--step-ps'"
+        )
+
+
 def _print_summary(run: "Run", output: Path) -> None:
     """A short table, how far to trust it, and the files."""
     from rich.table import Table
+
+    from neuralmd_cli.trust import how_far_to_trust
 
     record = run.record
     for note in record.notes:
@@ -248,7 +261,13 @@ def _print_summary(run: "Run", output: Path) -> None:
         f"Speed: {speed['ns_per_s']:.3g} ns/s, {speed['snapshots_per_s']:.3g} "
         f"snapshots/s on {record.device}"
     )
-    typer.echo(_trust(run))
+    trust = how_far_to_trust(
+        None if record.model is None else record.model.name,
+        system=record.dynamics["system"],
+        metrics=run.metrics,
+        caveat=run.caveat,
+    )
+    typer.echo(f"How far to trust it: {trust}")
     files = ", ".join(str(output.parent / name) for name in record.outputs)
     typer.echo(f"Wrote {files}")
 
@@ -259,26 +278,3 @@ def _shown(check: "Check") -> str:
         return f"{check.value:.3f} {check.unit}"
     inside = min(max(check.value, 0.1), 99.9)
     return f"{check.value if check.value in (0, 100) else inside:.3g} %"
-
-
-def _trust(run: "Run") -> str:
-    """How good these weights are on proteins they never saw, and what RMSF means."""
-    rest = f" {run.caveat}" if run.caveat else ""
-    if run.record.model is None:
-        return (
-            f"How far to trust it: {run.record.dynamics['system']} is a baseline, "
-            f"there to judge models by; it has learned from no data.{rest}"
-        )
-    name, metrics = run.record.model.name, run.metrics
-    keys = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
-    if not all(key in metrics for key in keys):
-        return f"How far to trust it: the weights {name} state no test result.{rest}"
-    complexes, skill, low, high = (metrics[key] for key in keys)
-    verdict = (
-        " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
-    )
-    return (
-        f"How far to trust it: on {complexes:.0f} complexes of proteins it never saw, "
-        f"{name} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a ligand "
-        f"that never moves and 1 the best fixed pose.{verdict}{rest}"
-    )
