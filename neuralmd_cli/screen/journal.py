@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from neuralmd_cli.errors import OutputError
 
@@ -51,7 +51,7 @@ class Journal:
         self._path = folder / JOURNALS / f"{part}.jsonl"
         self._synced = time.monotonic()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Journal":
         """Open it, and cut off what a killed process left half-written."""
         try:
             self._path.parent.mkdir(exist_ok=True)

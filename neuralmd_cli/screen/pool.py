@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -53,7 +52,7 @@ class Workers:
             initargs=(assignment, reader, computes),
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Workers":
         """Nothing is started before the first task."""
         return self
 

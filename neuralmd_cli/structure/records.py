@@ -133,7 +133,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes; gzip is told by its first two, not by the name."""
     # Not a pipe, which might never end.
     if not path.is_file():
-        raise FileNotFoundError(None, "there is no such file", str(path))
+        reason = "it is not a file" if path.exists() else "there is no such file"
+        raise OSError(None, reason, str(path))
     with path.open("rb") as file:
         if file.peek(2)[:2] != _GZIP:
             yield file

@@ -9,9 +9,9 @@
     { key: "drawing", label: "Drawing", kind: "drawing" },
     { key: "title", label: "Ligand", kind: "title" },
     { key: "protein", label: "Protein", kind: "text" },
-    { key: "rmsd_end_angstrom", label: "RMSD at the end, Å", kind: "number", digits: 2 },
+    { key: "rmsd_end_angstrom", label: "RMSD at the end, Å", kind: "number", digits: 3 },
     { key: "contacts_kept_percent", label: "Contacts kept, %", kind: "meter" },
-    { key: "rmsf_mean_angstrom", label: "RMSF, Å", kind: "number", digits: 2 },
+    { key: "rmsf_mean_angstrom", label: "RMSF, Å", kind: "number", digits: 3 },
     { key: "contact_min_angstrom", label: "Closest contact, Å", kind: "number", digits: 2 },
     { key: "heavy_atoms", label: "Heavy atoms", kind: "number" },
     { key: "flags", label: "Flags", kind: "flags" },
@@ -129,7 +129,8 @@
   }
 
   for (const column of columns) {
-    const th = make("th", column.kind === "number" || column.kind === "meter" ? "number" : "");
+    const numeric = column.kind === "number" || column.kind === "meter";
+    const th = make("th", numeric ? "number" : column.kind === "title" ? "wide" : "");
     th.scope = "col";
     if (sortable.includes(column)) {
       const button = make("button", "", column.label);
