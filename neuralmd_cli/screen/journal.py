@@ -82,7 +82,7 @@ class Journal:
             OutputError: the disk is full or gone.
         """
         try:
-            self._file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(asdict(entry)) + "\n")
             self._file.flush()
             if time.monotonic() - self._synced > _SYNC_EVERY_S:
                 os.fsync(self._file.fileno())
@@ -105,8 +105,7 @@ def read_entries(folder: Path) -> Iterator[Entry]:
         OutputError: a journal that is no journal.
     """
     for path in sorted((folder / JOURNALS).glob("*.jsonl")):
-        # The surrogates of a title that was no UTF-8 are kept as they are.
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8") as file:
             for line in file:
                 if not line.endswith("\n"):
                     break

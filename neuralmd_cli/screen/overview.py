@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -79,6 +80,7 @@ def write_overview(
         temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
+@lru_cache(maxsize=DRAWINGS)
 def drawing(smiles: str) -> str:
     """A small SVG of a molecule, base64; empty if it cannot be drawn."""
     with rdBase.BlockLogs():

@@ -1,10 +1,10 @@
 """Batches: memory that runs out, ligands that break down, proteins met before."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
+from rdkit import Chem
 
 from neuralmd_cli.bindingnet.protein import ProteinEncoder
 from neuralmd_cli.errors import SimulationError
@@ -35,7 +35,7 @@ def roller(**options) -> Roller:
 def ready(seed: int, atoms: int = 9) -> Ready:
     complex_ = toy_complex(seed, atoms=atoms)
     placed = Placed(complex=complex_, origin=torch.zeros(3, dtype=torch.float64))
-    return Ready(placed=placed, molecule=SimpleNamespace(), seeds=[seed, seed + 100])
+    return Ready(placed=placed, molecule=Chem.Mol(), seeds=[seed, seed + 100])
 
 
 @pytest.fixture
@@ -110,20 +110,24 @@ def test_one_that_breaks_down_takes_nobody_with_it(monkeypatch, alone):
         torch.testing.assert_close(found[1].positions, alone[k], rtol=0, atol=1e-9)
 
 
-def test_one_that_flies_off_is_a_failure_of_its_own(alone):
-    """In one batch with a ligand that stays where it belongs."""
-    lost = ready(1)
-    ligand = replace(
-        lost.placed.complex.ligand,
-        positions=lost.placed.complex.ligand.positions.clone(),
-        masses=lost.placed.complex.ligand.masses * torch.nan,
-    )
-    complex_ = replace(lost.placed.complex, ligand=ligand)
-    lost = replace(lost, placed=replace(lost.placed, complex=complex_))
-    outcomes = roller(most=2)([ready(0), lost])
+def test_one_that_flies_off_is_a_failure_of_its_own(monkeypatch, alone):
+    """In one batch with a ligand that stays within the limit."""
+    starts = [toy_complex(k).ligand.positions for k in range(5)]
+    moved = [float((x - s).abs().max()) for x, s in zip(alone, starts, strict=True)]
+    stays, goes = moved.index(min(moved)), moved.index(max(moved))
+    limit = (min(moved) + max(moved)) / 2
+    monkeypatch.setattr("neuralmd_cli.simulation.FARTHEST", limit)
+    batch = [one_replica(ready(stays)), one_replica(ready(goes))]
+    outcomes = roller(most=2)(batch)
     assert isinstance(outcomes[1], SimulationError)
-    assert "At 4 ps" in outcomes[1].message
-    torch.testing.assert_close(outcomes[0][1].positions, alone[0], rtol=0, atol=1e-9)
+    assert "ps an atom is more than" in outcomes[1].message
+    torch.testing.assert_close(
+        outcomes[0][0].positions, alone[stays], rtol=0, atol=1e-9
+    )
+
+
+def one_replica(pose: Ready) -> Ready:
+    return replace(pose, seeds=pose.seeds[1:])
 
 
 def test_the_protein_is_encoded_once_for_all_ligands(monkeypatch):

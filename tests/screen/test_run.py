@@ -238,13 +238,13 @@ def test_killed_half_way_it_ends_the_same(tmp_path, done, weights, six, stop):
         [str(x) for x in command], stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
     journal = out / "journal" / "1-of-1.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 400
     while not journal.exists() or journal.read_text().count("\n") < 2:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(stop)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=200)
     assert not (out / "results.csv").exists()
     if stop == signal.SIGKILL:
         # What a process leaves that is killed in the middle of a line.
@@ -272,7 +272,7 @@ def test_processes_end_with_a_killed_parent(tmp_path, weights):
         [str(x) for x in command], stderr=subprocess.DEVNULL, cwd=ROOT
     )
     journal = tmp_path / "out" / "journal" / "1-of-1.jsonl"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 400
     while not journal.exists() or not journal.read_text():
         assert process.poll() is None
         assert time.monotonic() < deadline
@@ -286,7 +286,7 @@ def test_processes_end_with_a_killed_parent(tmp_path, weights):
     assert len(children) >= 2
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 100
     while any(_runs(x) for x in children):
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.05)
