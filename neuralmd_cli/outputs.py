@@ -75,10 +75,21 @@ def _outputs_before(record: Path) -> list[str]:
 
 
 @contextmanager
-def all_or_nothing(parent: Path, names: Sequence[str]) -> Iterator[Path]:
-    """A folder to write into; its files appear in `parent` when the body succeeds."""
+def all_or_nothing(
+    parent: Path, names: Sequence[str], *, scratch: Path | None = None
+) -> Iterator[Path]:
+    """A folder to write into; its files appear in `parent` when the body succeeds.
+
+    Args:
+        parent: where the files go.
+        names: of the files.
+        scratch: where the folder is made, on the same disk; by default in `parent`.
+
+    Raises:
+        OutputError: no permission, no space.
+    """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=".neuralmd-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=".neuralmd-", dir=scratch or parent))
     except OSError as error:
         raise OutputError(
             f"{parent} cannot be written to: {error.strerror}.",

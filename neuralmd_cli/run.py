@@ -9,43 +9,34 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 import torch
-from rdkit import Chem
-from torch import Tensor
 
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import Solver
-from neuralmd_cli.errors import InputError
-from neuralmd_cli.hydrogens import carry_hydrogens
-from neuralmd_cli.models.names import DEFAULT_MODEL
-from neuralmd_cli.models.registry import SYSTEMS
-from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
+from neuralmd_cli.ligand_files import LigandFiles
+from neuralmd_cli.models.system import Settings, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
 from neuralmd_cli.run_record import (
-    ModelUsed,
     RunRecord,
     Selection,
     Written,
     hashed,
     library_versions,
 )
-from neuralmd_cli.run_warnings import warnings_after, warnings_before
+from neuralmd_cli.run_warnings import (
+    ligand_warnings,
+    result_warnings,
+    system_warnings,
+    trained_elements,
+)
 from neuralmd_cli.simulation import simulate, snapshot_times
-from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
-from neuralmd_cli.topology import complex_topology, ligand_topology
+from neuralmd_cli.system_choice import find_weights, load_system, model_used
 from neuralmd_cli.trajectory import Check, Trajectory
 from neuralmd_cli.transfer import Progress
 from neuralmd_cli.trust import trust_statement
 from neuralmd_cli.units import PS_PER_NS
 from neuralmd_cli.version import VERSION
-from neuralmd_cli.weights.fetch import resolve
-from neuralmd_cli.weights.model import LoadedModel, load_model
-from neuralmd_cli.writers import (
-    write_ligand_sdf,
-    write_topology_pdb,
-    write_trajectory,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,13 +138,15 @@ def simulate_complex(
         protein, ligand, ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
     )
     clock.lap("read")
-    system, loaded = load_system(model, weights, weights_url, download_progress)
+    path = find_weights(model, weights, weights_url, download_progress)
+    system, loaded = load_system(model, path)
     settings = system.settled(
         Settings(v0=v0, solver=solver, step_ps=step_ps, temperature_k=temperature_k)
     )
     warnings = [
         *prepared.warnings,
-        *warnings_before(system, settings, prepared, replicas),
+        *system_warnings(system, settings, replicas),
+        *ligand_warnings(trained_elements(system), prepared.complex.ligand),
     ]
     clock.lap("load")
     trajectories = simulate(
@@ -181,14 +174,14 @@ def simulate_complex(
         selection=Selection(
             ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
         ),
-        model=None if loaded is None else _model_used(loaded),
+        model=None if loaded is None else model_used(loaded),
         dynamics={"system": system.name} | settings.chosen() | system.constants(),
         ns=ns,
         interval_ps=interval_ps,
         snapshots=len(times),
         replicas=replicas,
         seed=seed,
-        device=_device_name(where),
+        device=device_name(where),
         precision=str(system.dtype).removeprefix("torch."),
         system={
             "ligand_heavy_atoms": prepared.complex.ligand.n_atoms,
@@ -207,7 +200,7 @@ def simulate_complex(
             metrics=loaded.metrics if loaded else {},
             caveat=system.caveat(settings),
         ),
-        warnings=[*warnings, *warnings_after(checks)],
+        warnings=[*warnings, *result_warnings(checks)],
         notes=list(prepared.notes),
         written=Written(),
         outputs=[],
@@ -232,7 +225,7 @@ def judge(
     from neuralmd_cli.analysis.summary import summarise
 
     return [
-        summarise(_with_start(x, prepared.complex), prepared.complex)
+        summarise(with_start(x, prepared.complex), prepared.complex)
         for x in trajectories
     ]
 
@@ -251,7 +244,7 @@ def write_run(
     check_output(output, run.record.replicas, list(run.inputs.values()))
     clock = _Clock()
     names = output_names(output, run.record.replicas)
-    files = _Files(
+    files = LigandFiles(
         prepared=run.prepared, with_protein=with_protein, hydrogens=hydrogens
     )
     with all_or_nothing(output.parent, names) as folder:
@@ -260,7 +253,7 @@ def write_run(
         record = replace(
             run.record,
             inputs={
-                key: replace(run.record.inputs[key], path=_seen_from(output, path))
+                key: replace(run.record.inputs[key], path=seen_from(output, path))
                 for key, path in run.inputs.items()
             },
             timings_s={**run.record.timings_s, **clock.laps},
@@ -271,49 +264,6 @@ def write_run(
         )
         (folder / names[-1]).write_text(record.to_json())
     return replace(run, record=record)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Files:
-    """Which atoms go into the files, and in which order."""
-
-    prepared: PreparedComplex
-    with_protein: bool
-    hydrogens: bool
-
-    def write(
-        self, folder: Path, names: Sequence[str], trajectories: Sequence[Trajectory]
-    ) -> None:
-        """Trajectories, topology and ligand, under the first of `names`."""
-        molecule = self._molecule()
-        topology = ligand_topology(molecule, with_hydrogens=self.hydrogens)
-        if self.with_protein:
-            topology = complex_topology(self.prepared.protein_structure, topology)
-
-        def all_atoms(heavy: Tensor) -> Tensor:
-            return carry_hydrogens(molecule, heavy) if self.hydrogens else heavy
-
-        for name, trajectory in zip(names, trajectories, strict=False):
-            positions = all_atoms(trajectory.positions)
-            write_trajectory(folder / name, positions, trajectory.times, topology)
-        start = all_atoms(self.prepared.complex.ligand.positions[None])[0]
-        write_topology_pdb(folder / names[-3], start, topology)
-        write_ligand_sdf(folder / names[-2], molecule, start)
-
-    def notes(self) -> list[str]:
-        """What is in the files that was not in the input."""
-        added = self._molecule().GetNumAtoms() - self.prepared.molecule.GetNumAtoms()
-        if not added:
-            return []
-        return [
-            f"{added} hydrogens of the ligand are not in the input: added as its bond "
-            "orders and charges ask, placed by geometry."
-        ]
-
-    def _molecule(self) -> Chem.Mol:
-        """The ligand as it is written, or more."""
-        molecule = self.prepared.molecule
-        return with_hydrogens(molecule) if self.hydrogens else molecule
 
 
 class _Clock:
@@ -331,57 +281,12 @@ class _Clock:
         return spent
 
 
-def load_system(
-    model: str | None, weights: str | None, url: str | None, progress: Progress | None
-) -> tuple[System, LoadedModel | None]:
-    """The system meant, and the weights in it if it has any.
-
-    Raises:
-        NeuralMDError: no such model, weights of another, or none that can be had.
-    """
-    if model is not None and model not in SYSTEMS:
-        raise InputError(
-            f"--model {model}: there is no such model.",
-            hint=f"Known are {', '.join(SYSTEMS)}.",
-        )
-    kind = None if model is None else SYSTEMS[model]
-    if kind is not None and kind.oracle:
-        raise InputError(
-            f"--model {model}: it reads the answer from a recording, so it can only be "
-            "scored.",
-            hint="Use --model frozen, or another of `neuralmd models`.",
-        )
-    if kind is not None and not issubclass(kind, TrainableSystem):
-        if weights is not None:
-            raise InputError(
-                f"--weights: the model {model} has none.", hint="Leave --weights out."
-            )
-        return kind.from_config({}).eval(), None
-    loaded = load_model(
-        resolve(weights, model=model or DEFAULT_MODEL, url=url, progress=progress)
-    )
-    if kind is not None and loaded.system.name != kind.name:
-        raise InputError(
-            f"--model {model}: the weights {loaded.name} are of {loaded.system.name}.",
-            hint=f"Give --weights of {model}, or --model {loaded.system.name}.",
-        )
-    return loaded.system, loaded
-
-
-def _model_used(loaded: LoadedModel) -> ModelUsed:
-    return ModelUsed(
-        name=loaded.name,
-        sha256=loaded.sha256,
-        variant=loaded.system.config.binding_net.variant,
-    )
-
-
-def _seen_from(record: Path, path: Path) -> str:
+def seen_from(record: Path, path: Path) -> str:
     """The way from the record's folder to a file."""
     return os.path.relpath(path.resolve(), record.parent.resolve())
 
 
-def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
+def with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
     """The trajectory with the starting pose as its first frame."""
     start = complex_.ligand.positions[None].to(trajectory.positions)
     return Trajectory(
@@ -391,7 +296,8 @@ def _with_start(trajectory: Trajectory, complex_: Complex) -> Trajectory:
     )
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """What the run record calls a device."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     threads = torch.get_num_threads()

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 from rdkit import Chem
 
+from neuralmd_cli.complex import Ligand
 from neuralmd_cli.models.system import Settings, System, TrainableSystem
-from neuralmd_cli.structure.prepare import PreparedComplex
 from neuralmd_cli.trajectory import Check
 
 
-def warnings_before(
-    system: System, settings: Settings, prepared: PreparedComplex, replicas: int
-) -> list[str]:
-    """What may make the result useless, known before the run."""
+def system_warnings(system: System, settings: Settings, replicas: int) -> list[str]:
+    """What may make any result of these settings useless, known before the run."""
     warnings = system.remarks(settings, 1)
     if replicas > 1 and not system.is_random(settings):
         rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
@@ -20,20 +18,29 @@ def warnings_before(
             f"All {replicas} replicas are the same: {system.name}{rule} draws nothing."
             + (f" It draws only {system.draws}." if system.draws else "")
         )
-    if not isinstance(system, TrainableSystem):
-        return warnings
-    known = set(system.config.trained_elements)
-    strange = sorted(set(prepared.complex.ligand.atomic_numbers.tolist()) - known)
-    if known and strange:
-        symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
-        warnings.append(
-            f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
-            "atoms' motion is a guess."
-        )
     return warnings
 
 
-def warnings_after(checks: Sequence[Sequence[Check]]) -> list[str]:
+def trained_elements(system: System) -> tuple[int, ...]:
+    """Z of the ligand elements the weights have seen; empty if not known."""
+    if not isinstance(system, TrainableSystem):
+        return ()
+    return tuple(system.config.trained_elements)
+
+
+def ligand_warnings(known: Sequence[int], ligand: Ligand) -> list[str]:
+    """What may make the result of this ligand useless; see `trained_elements`."""
+    strange = sorted(set(ligand.atomic_numbers.tolist()) - set(known))
+    if not known or not strange:
+        return []
+    symbols = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in strange]
+    return [
+        f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
+        "atoms' motion is a guess."
+    ]
+
+
+def result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
     """What the finished trajectory shows to be wrong with it."""
     values = [{x.name: x.value for x in replica} for replica in checks]
     warnings = []

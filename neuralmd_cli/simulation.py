@@ -1,6 +1,7 @@
 """A complex and a model in, trajectories out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,8 +9,7 @@ from jaxtyping import Float
 from rdkit import Chem
 from torch import Tensor
 
-from neuralmd_cli.complex import Complex, collate
-from neuralmd_cli.dynamics.grid import State
+from neuralmd_cli.complex import Batch, Complex, collate
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.trajectory import Trajectory
@@ -95,42 +95,97 @@ def simulate(
     settled = system.settled(settings or Settings())
     system = system.to(device)
     moved, centre = complex_.centred()
-    start = Start(
-        batch=collate([moved.to(device, system.dtype)] * replicas),
-        generators=[
-            torch.Generator().manual_seed(s) for s in replica_seeds(seed, replicas)
-        ],
-        molecules=None if molecule is None else [molecule] * replicas,
+    (found,) = simulate_each(
+        [moved.to(device, system.dtype)],
+        system,
+        times=times,
+        settings=settled,
+        seeds=[replica_seeds(seed, replicas)],
+        molecules=None if molecule is None else [molecule],
+        on_snapshot=on_snapshot,
     )
+    if isinstance(found, SimulationError):
+        raise found
+    return [replace(x, positions=x.positions + centre) for x in found]
+
+
+def simulate_each(
+    complexes: Sequence[Complex],
+    system: System,
+    *,
+    times: Sequence[float],
+    settings: Settings,
+    seeds: Sequence[Sequence[int]],
+    molecules: Sequence[Chem.Mol] | None = None,
+    on_snapshot: Callable[[int], None] = lambda done: None,
+) -> list[list[Trajectory] | SimulationError]:
+    """Simulate several complexes as one batch; each may break down alone.
+
+    A complex draws from its own seeds, so its draws do not depend on what else is in
+    the batch. Complexes that share one `Protein` object have it encoded once.
+
+    Args:
+        complexes: near their origin, on the device of the system, in its precision.
+        system: in eval mode.
+        times: of the snapshots, ps.
+        settings: what `System.settled` returned.
+        seeds: of each replica of each complex, as many for every complex.
+        molecules: the ligands with their bond orders, for the systems that ask.
+        on_snapshot: told how many snapshots are done.
+
+    Returns:
+        Of each complex one trajectory per replica, on the CPU, or why there is none.
+
+    Raises:
+        InputError: a setting that the system does not have.
+    """
+    replicas = len(seeds[0])
+    start = Start(
+        batch=collate([x for x in complexes for _ in range(replicas)]),
+        generators=[torch.Generator().manual_seed(s) for own in seeds for s in own],
+        molecules=None
+        if molecules is None
+        else [x for x in molecules for _ in range(replicas)],
+    )
+    broken: list[SimulationError | None] = [None] * len(complexes)
+    frames = []
     with torch.no_grad():
-        states = system.rollout(start, times, settled)
-        frames = list(_watched(states, start.batch.positions, times, on_snapshot))
-    shape = (len(times), replicas, complex_.ligand.n_atoms, 3)
-    v = torch.stack([x for x, _ in frames]).reshape(shape)
-    x = torch.stack([x for _, x in frames]).reshape(shape) + centre
-    return [
-        Trajectory(
-            times=torch.tensor(times, dtype=torch.float64),
-            positions=x[:, k],
-            velocities=v[:, k],
+        states = system.rollout(start, times, settings)
+        for time_ps, (velocities, positions) in zip(times, states, strict=True):
+            for row in _astray(start.batch, positions):
+                owner = row // replicas
+                broken[owner] = broken[owner] or _breakdown(time_ps)
+            if all(broken):
+                return [x for x in broken if x is not None]
+            frames.append((velocities.cpu(), positions.cpu()))
+            on_snapshot(len(frames))
+    at = torch.tensor(times, dtype=torch.float64)
+    rows = [x.ligand.n_atoms for x in complexes for _ in range(replicas)]
+    parts = [
+        Trajectory(times=at, velocities=v, positions=x)
+        for v, x in zip(
+            torch.split(torch.stack([v for v, _ in frames]), rows, dim=1),
+            torch.split(torch.stack([x for _, x in frames]), rows, dim=1),
+            strict=True,
         )
-        for k in range(replicas)
+    ]
+    return [
+        why or parts[k * replicas : (k + 1) * replicas] for k, why in enumerate(broken)
     ]
 
 
-def _watched(
-    states: Iterator[State],
-    start: Float[Tensor, "atoms 3"],
-    times: Sequence[float],
-    on_snapshot: Callable[[int], None],
-) -> Iterator[tuple[Tensor, Tensor]]:
-    for done, (velocities, positions) in enumerate(states, start=1):
-        # Written so that NaN fails as well.
-        if not bool(((positions - start).abs() < FARTHEST).all()):
-            raise SimulationError(
-                f"At {times[done - 1]:g} ps an atom is more than {FARTHEST:g} Å from "
-                "its start, or nowhere: the rollout broke down. Nothing was written.",
-                hint="Try a smaller --step-ps, and check the starting pose.",
-            )
-        yield velocities.cpu(), positions.cpu()
-        on_snapshot(done)
+def _astray(batch: Batch, positions: Float[Tensor, "atoms 3"]) -> list[int]:
+    """Rows of the batch of which an atom flew off, or is nowhere."""
+    # Written so that NaN fails as well.
+    near = ((positions - batch.positions).abs() < FARTHEST).all(dim=1)
+    if bool(near.all()):
+        return []
+    return sorted(set(batch.atom_complex[~near].tolist()))
+
+
+def _breakdown(time_ps: float) -> SimulationError:
+    return SimulationError(
+        f"At {time_ps:g} ps an atom is more than {FARTHEST:g} Å from its start, or "
+        "nowhere: the rollout broke down. Nothing was written.",
+        hint="Try a smaller --step-ps, and check the starting pose.",
+    )

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+TRUST = "How far to trust it: "
+"""What every such statement begins with."""
 _KEYS = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
 
 
@@ -19,17 +21,17 @@ def trust_statement(
     rest = f" {caveat}" if caveat else ""
     if weights is None:
         return (
-            f"How far to trust it: {system} is a baseline, there to judge models by; "
+            f"{TRUST}{system} is a baseline, there to judge models by; "
             f"it has learned from no data.{rest}"
         )
     if not all(key in metrics for key in _KEYS):
-        return f"How far to trust it: the weights {weights} state no test result.{rest}"
+        return f"{TRUST}the weights {weights} state no test result.{rest}"
     complexes, skill, low, high = (metrics[key] for key in _KEYS)
     verdict = (
         " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
     )
     return (
-        f"How far to trust it: on {complexes:.0f} complexes of proteins it never saw, "
+        f"{TRUST}on {complexes:.0f} complexes of proteins it never saw, "
         f"{weights} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a "
         f"ligand that never moves and 1 the best fixed pose.{verdict}{rest}"
     )

@@ -154,6 +154,23 @@ def snapshot_progress(
 
 
 @contextmanager
+def ligand_progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that counts ligands of as many; drawn on a terminal only."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with _bar(*columns, TimeColumn(elapsed_when_finished=True), quiet=quiet) as bar:
+        task = bar.add_task("ligands", total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.start()
+            bar.update(task, completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
 def complex_progress(*, quiet: bool) -> Iterator[Callable[[int, int, int], None]]:
     """A bar on stderr that counts complexes and bytes; drawn on a terminal only."""
     from rich.filesize import decimal

@@ -19,6 +19,7 @@ from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.replay import replay
 from neuralmd_cli.cli.report import report
 from neuralmd_cli.cli.rmsf import rmsf
+from neuralmd_cli.cli.screen import screen
 from neuralmd_cli.cli.simulate import simulate
 from neuralmd_cli.cli.stability import stability
 from neuralmd_cli.cli.torsions import torsions
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(replay)
 app.command()(report)
+app.command()(screen)
 app.command()(stability)
 app.command()(rmsf)
 app.command()(torsions)

@@ -184,15 +184,7 @@ def simulate(
 
     neuralmd simulate --protein P.pdb --ligand L.sdf --ns 8 -o traj.dcd
     """
-    for name, value in (("--step-ps", step_ps), ("--temperature-k", temperature_k)):
-        if value is not None and not 0 < value < math.inf:
-            raise typer.BadParameter(
-                "must be a positive number", param_hint=f"'{name}'"
-            )
-    if step_ps is not None and solver is SolverName.dopri5:
-        raise typer.BadParameter(
-            "dopri5 chooses its steps itself", param_hint="'--step-ps'"
-        )
+    check_numbers(step_ps, temperature_k, solver)
     from neuralmd_cli.run import simulate_files
     from neuralmd_cli.simulation import snapshot_times
 
@@ -262,6 +254,25 @@ def _write_report(
         )
     if not silent:
         show_report(written)
+
+
+def check_numbers(
+    step_ps: float | None, temperature_k: float | None, solver: SolverName | None
+) -> None:
+    """Refuse numbers that cannot be meant.
+
+    Raises:
+        BadParameter: not positive, or a step for a solver that chooses its own.
+    """
+    for name, value in (("--step-ps", step_ps), ("--temperature-k", temperature_k)):
+        if value is not None and not 0 < value < math.inf:
+            raise typer.BadParameter(
+                "must be a positive number", param_hint=f"'{name}'"
+            )
+    if step_ps is not None and solver is SolverName.dopri5:
+        raise typer.BadParameter(
+            "dopri5 chooses its steps itself", param_hint="'--step-ps'"
+        )
 
 
 def _print_summary(run: "Run", output: Path) -> None:

@@ -30,7 +30,7 @@ class LigandFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Record:
+class LigandRecord:
     """The text of one molecule, and where it stands in its file."""
 
     text: str
@@ -50,7 +50,7 @@ def read_ligand(path: Path, index: int | None = None) -> LigandFile:
             simulated (see `check_molecule`).
     """
     text = read_text(path)
-    _check_kind(path, text)
+    check_kind(path, text)
     records = _records(text)
     if not records:
         raise InputError(
@@ -66,7 +66,7 @@ def read_ligand(path: Path, index: int | None = None) -> LigandFile:
     if len(records) > 1:
         where = f"{path.name}, molecule {index or 1} of {len(records)}"
     record = records[(index or 1) - 1]
-    molecule = _parsed(record, where)
+    molecule = parsed_record(record, where)
     if index is None and len(records) > 1:
         notes = (
             f"{path.name} holds {len(records)} molecules: took the first "
@@ -99,7 +99,7 @@ def with_hydrogens(molecule: Chem.Mol) -> Chem.Mol:
         return Chem.AddHs(molecule, addCoords=True)
 
 
-def _check_kind(path: Path, text: str) -> None:
+def check_kind(path: Path, text: str) -> None:
     """Refuse other file types by name, with the way to go from each."""
     if is_mol_file(path, text):
         return
@@ -118,23 +118,31 @@ def _check_kind(path: Path, text: str) -> None:
     )
 
 
-def _records(text: str) -> list[_Record]:
+def _records(text: str) -> list[LigandRecord]:
     """The molecules of an SDF, split at its $$$$ lines."""
     records, lines, first = [], list[str](), 1
     for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith("$$$$"):
-            records.append(_Record(text="\n".join(lines) + "\n", first_line=first))
+            records.append(LigandRecord(text="\n".join(lines) + "\n", first_line=first))
             lines, first = [], number + 1
         else:
             lines.append(line)
     # What follows the last $$$$ is a record only if it holds a molecule.
     if any(line.strip() for line in lines):
-        records.append(_Record(text="\n".join(lines) + "\n", first_line=first))
+        records.append(LigandRecord(text="\n".join(lines) + "\n", first_line=first))
     return records
 
 
-def _parsed(record: _Record, where: str) -> Chem.Mol:
-    """The record's molecule, unsanitised, or RDKit's reason why there is none."""
+def parsed_record(record: LigandRecord, where: str) -> Chem.Mol:
+    """The record's molecule, unsanitised.
+
+    Args:
+        record: of an SDF or MOL file.
+        where: file and record, to begin the message with.
+
+    Raises:
+        InputError: RDKit's reason why there is none, with the line in the file.
+    """
     with rdBase.BlockLogs():
         molecule = Chem.MolFromMolBlock(record.text, sanitize=False, removeHs=False)
     if molecule is not None:

@@ -30,6 +30,15 @@ class PreparedComplex:
     warnings: tuple[str, ...]  # what looks wrong with the pose
 
 
+@dataclass(frozen=True, kw_only=True)
+class OpenProtein:
+    """A protein as read, without a choice of ligand yet."""
+
+    file: ProteinFile
+    text: str  # of the file, which may describe its components
+    source: str  # the file's name
+
+
 def prepare(
     protein_path: Path,
     ligand_path: Path | None = None,
@@ -51,18 +60,61 @@ def prepare(
         InputError: an input that cannot be read, or a pose that makes no sense.
     """
     _check_choice(ligand_path, ligand_index, ligand_id, smiles)
-    text = read_text(protein_path)
-    source = protein_path.name
-    structure, notes = cleaned(structure_from_text(text, protein_path), source)
-    file = protein_file(structure, notes, source)
-    if ligand_path is not None:
-        ligand = read_ligand(ligand_path, ligand_index)
-        where = ligand_path.name
-        file, dropped = _without_copies(file, ligand, source)
-    else:
-        ligand, group = het_ligand(file, text, ligand_id or "", smiles, source)
-        where = f"{source}, {group.label}"
-        file, dropped = without(file, [group], source), ()
+    protein = open_protein(protein_path)
+    if ligand_path is None:
+        return with_group(protein, ligand_id or "", smiles)
+    ligand = read_ligand(ligand_path, ligand_index)
+    return with_ligand(protein, ligand, ligand_path.name)
+
+
+def open_protein(path: Path) -> OpenProtein:
+    """Read a protein once, for all the ligands that are to be put into it.
+
+    Raises:
+        InputError: it cannot be read, or has no residue with a backbone.
+    """
+    text = read_text(path)
+    source = path.name
+    structure, notes = cleaned(structure_from_text(text, path), source)
+    return OpenProtein(
+        file=protein_file(structure, notes, source), text=text, source=source
+    )
+
+
+def with_ligand(
+    protein: OpenProtein, ligand: LigandFile, where: str
+) -> PreparedComplex:
+    """The protein with a ligand of another file, less that ligand's own copies.
+
+    Args:
+        protein: from `open_protein`.
+        ligand: as read.
+        where: its file and record, to begin messages with.
+
+    Raises:
+        InputError: a pose that makes no sense in this protein.
+    """
+    file, dropped = _without_copies(protein.file, ligand, protein.source)
+    return _checked(file, ligand, where, dropped)
+
+
+def with_group(
+    protein: OpenProtein, ligand_id: str, smiles: str | None
+) -> PreparedComplex:
+    """The protein with a group of its own as the ligand.
+
+    Raises:
+        InputError: no such group, unknown bond orders, or a pose that makes no sense.
+    """
+    file, source = protein.file, protein.source
+    ligand, group = het_ligand(file, protein.text, ligand_id, smiles, source)
+    rest = without(file, [group], source)
+    return _checked(rest, ligand, f"{source}, {group.label}", ())
+
+
+def _checked(
+    file: ProteinFile, ligand: LigandFile, where: str, dropped: tuple[str, ...]
+) -> PreparedComplex:
     warnings = check_contacts(file, ligand.ligand, ligand.molecule, where)
     return PreparedComplex(
         complex=Complex(ligand=ligand.ligand, protein=file.protein),

@@ -263,6 +263,18 @@ def _obstacles(
     return table[:, :3].astype(np.float32), table[:, 3].astype(np.int64)
 
 
+def obstacle_residues(structure: gemmi.Structure) -> NDArray[np.int64]:
+    """Of each obstacle atom, the number of its residue in the structure, from 0."""
+    residues = (residue for chain in structure[0] for residue in chain)
+    rows = [
+        number
+        for number, residue in enumerate(residues)
+        for atom in residue
+        if _is_obstacle(atom)
+    ]
+    return np.array(rows, dtype=np.int64)
+
+
 def _notes(residues: Sequence[_Entry], outside: Sequence[_Entry]) -> Iterator[str]:
     """What was read differently from how it is written, and what was left out."""
     modified = Counter(

@@ -39,7 +39,7 @@ class CGMD(TrainableSystem):
     name: ClassVar[str] = "cgmd"
     summary: ClassVar[str] = "gnnmd's move, then a few of denoisingld's sub-steps"
     adjustable: ClassVar[tuple[str, ...]] = ("temperature_k",)
-    draws: ClassVar[str] = "unless --temperature is 0"
+    draws: ClassVar[str] = "unless --temperature-k is 0"
 
     def __init__(self, config: CGMDConfig) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class DenoisingLD(TrainableSystem):
     name: ClassVar[str] = "denoisingld"
     summary: ClassVar[str] = "BindingNet's denoising score in overdamped Langevin steps"
     adjustable: ClassVar[tuple[str, ...]] = ("temperature_k",)
-    draws: ClassVar[str] = "unless --temperature is 0"
+    draws: ClassVar[str] = "unless --temperature-k is 0"
 
     def __init__(self, config: DenoisingLDConfig) -> None:
         super().__init__()

@@ -57,7 +57,7 @@ class NeuralSDE(TrainableSystem):
     name: ClassVar[str] = "neuralmd-sde"
     summary: ClassVar[str] = "BindingNet's forces in Langevin's equation, with noise"
     adjustable: ClassVar[tuple[str, ...]] = ("v0", "step_ps", "temperature_k")
-    draws: ClassVar[str] = "unless --temperature is 0"
+    draws: ClassVar[str] = "unless --temperature-k is 0"
 
     def __init__(self, config: NeuralSDEConfig) -> None:
         super().__init__()

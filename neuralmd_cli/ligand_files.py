@@ -1,0 +1,62 @@
+"""Which atoms of a run go into its files, and in which order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdkit import Chem
+from torch import Tensor
+
+from neuralmd_cli.hydrogens import carry_hydrogens
+from neuralmd_cli.structure.ligand import with_hydrogens
+from neuralmd_cli.structure.prepare import PreparedComplex
+from neuralmd_cli.topology import complex_topology, ligand_topology
+from neuralmd_cli.trajectory import Trajectory
+from neuralmd_cli.writers import (
+    write_ligand_sdf,
+    write_topology_pdb,
+    write_trajectory,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LigandFiles:
+    """Which atoms go into the files, and in which order."""
+
+    prepared: PreparedComplex
+    with_protein: bool
+    hydrogens: bool
+
+    def write(
+        self, folder: Path, names: Sequence[str], trajectories: Sequence[Trajectory]
+    ) -> None:
+        """Trajectories, topology and ligand, under the first of `names`."""
+        molecule = self._molecule()
+        topology = ligand_topology(molecule, with_hydrogens=self.hydrogens)
+        if self.with_protein:
+            topology = complex_topology(self.prepared.protein_structure, topology)
+
+        def all_atoms(heavy: Tensor) -> Tensor:
+            return carry_hydrogens(molecule, heavy) if self.hydrogens else heavy
+
+        for name, trajectory in zip(names, trajectories, strict=False):
+            positions = all_atoms(trajectory.positions)
+            write_trajectory(folder / name, positions, trajectory.times, topology)
+        start = all_atoms(self.prepared.complex.ligand.positions[None])[0]
+        write_topology_pdb(folder / names[-3], start, topology)
+        write_ligand_sdf(folder / names[-2], molecule, start)
+
+    def notes(self) -> list[str]:
+        """What is in the files that was not in the input."""
+        added = self._molecule().GetNumAtoms() - self.prepared.molecule.GetNumAtoms()
+        if not added:
+            return []
+        return [
+            f"{added} hydrogens of the ligand are not in the input: added as its bond "
+            "orders and charges ask, placed by geometry."
+        ]
+
+    def _molecule(self) -> Chem.Mol:
+        """The ligand as it is written, or more."""
+        molecule = self.prepared.molecule
+        return with_hydrogens(molecule) if self.hydrogens else molecule

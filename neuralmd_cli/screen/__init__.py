@@ -1,0 +1,1 @@
+"""Many ligands, one after another or at once: streamed in, ranked, resumable."""
