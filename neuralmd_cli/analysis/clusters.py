@@ -93,7 +93,8 @@ def pose_distances(
     for order in orders[1:]:
         np.minimum(distances, of_order(p, order), out=distances)
     # Orders are a group, so this is symmetric but for rounding.
-    return np.minimum(distances, distances.T)
+    same: ndarray = np.minimum(distances, distances.T)
+    return same
 
 
 def _lying(
