@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import cdist, squareform
 from torch import Tensor
 
 from neuralmd_cli.analysis.geometry import superpose_onto
@@ -35,6 +35,7 @@ def cluster_poses(
     positions: Float[Tensor, "frames atoms 3"],
     cutoff: float,
     superpose: Literal["pocket", "ligand"] = "pocket",
+    orders: Int[Tensor, "orders atoms"] | None = None,
 ) -> Clusters:
     """Average-linkage clusters of poses, cut where clusters are `cutoff` apart.
 
@@ -43,10 +44,12 @@ def cluster_poses(
         cutoff: mean RMSD between two clusters above which they stay apart, Å.
         superpose: `pocket` compares poses as they lie; `ligand` fits each pair, so only
             shape counts.
+        orders: of atoms that are equivalent; without them atoms are told apart by
+            their place.
     """
     if len(positions) > MOST:
         raise ValueError(f"{len(positions)} snapshots, {MOST} can be clustered")
-    distances = pose_distances(positions, superpose)
+    distances = pose_distances(positions, superpose, orders)
     if len(positions) == 1:
         labels = np.zeros(1, dtype=int)
     else:
@@ -74,18 +77,42 @@ def cluster_poses(
 
 
 def pose_distances(
-    positions: Float[Tensor, "frames atoms 3"], superpose: Literal["pocket", "ligand"]
+    positions: Float[Tensor, "frames atoms 3"],
+    superpose: Literal["pocket", "ligand"],
+    orders: Int[Tensor, "orders atoms"] | None = None,
 ) -> Float[ndarray, "frames frames"]:
-    """RMSD of each pair of poses, Å; atoms are told apart by their place."""
+    """RMSD of each pair of poses, Å, in the order of equivalent atoms that fits best.
+
+    Without `orders`, atoms are told apart by their place.
+    """
     p = positions.double()
-    n = p.shape[1]
-    if superpose == "pocket":
-        flat = p.reshape(len(p), -1).numpy()
-        square: ndarray = squareform(pdist(flat) / np.sqrt(n))
-        return square
+    if orders is None:
+        orders = torch.arange(p.shape[1])[None]
+    of_order = _lying if superpose == "pocket" else _fitted
+    distances = of_order(p, orders[0])
+    for order in orders[1:]:
+        np.minimum(distances, of_order(p, order), out=distances)
+    # Orders are a group, so this is symmetric but for rounding.
+    same: ndarray = np.minimum(distances, distances.T)
+    return same
+
+
+def _lying(
+    p: Float[Tensor, "frames atoms 3"], order: Int[Tensor, " atoms"]
+) -> Float[ndarray, "frames frames"]:
+    """RMSD of poses as they lie, the second's atoms in another order."""
+    first, second = (x.reshape(len(p), -1).numpy() for x in (p, p[:, order]))
+    distances: ndarray = cdist(first, second) / np.sqrt(p.shape[1])
+    return distances
+
+
+def _fitted(
+    p: Float[Tensor, "frames atoms 3"], order: Int[Tensor, " atoms"]
+) -> Float[ndarray, "frames frames"]:
+    """RMSD of shapes, each pair laid over each other."""
     distances = np.zeros((len(p), len(p)))
-    for k in range(1, len(p)):
-        fitted = superpose_onto(p[:k], p[:k], p[k].expand(k, -1, -1))
-        off = (fitted - p[k]).square().sum(dim=2).mean(dim=1).sqrt().numpy()
-        distances[k, :k] = distances[:k, k] = off
+    for k in range(len(p)):
+        fitted = superpose_onto(p, p, p[k, order].expand(len(p), -1, -1))
+        off = (fitted - p[k, order]).square().sum(dim=2).mean(dim=1).sqrt()
+        distances[:, k] = off.numpy()
     return distances

@@ -14,6 +14,7 @@ from neuralmd_cli.analysis.metric_table import METRICS, Metric
 from neuralmd_cli.analysis.published_metrics import binding_collision, published_scores
 from neuralmd_cli.analysis.rmsf import rmsf_per_atom
 from neuralmd_cli.analysis.scores import Obstacles, corrected_scores
+from neuralmd_cli.analysis.symmetry import best_rmsd, equivalent_orders_of_graph
 from neuralmd_cli.comparison.matched_ligand import matched_ligand
 from neuralmd_cli.comparison.matching import (
     Match,
@@ -28,6 +29,9 @@ from neuralmd_cli.errors import InputError
 from neuralmd_cli.readers import LoadedTrajectory
 
 Superpose = Literal["pocket", "none"]
+
+_SYMMETRY_TOLD = 0.02
+"""Å by which RMSD must fall to be told of."""
 
 _TIMED = {"fps", "snapshots_per_s"}
 
@@ -136,6 +140,7 @@ def compare(
             f"collisions with a protein are undefined: {predicted.path.name} has none "
             "that stays where it is (simulate --with-protein writes one)",
         )
+    notes += _symmetry_note(seen, ligand)
     if len(frames.reference) == 1:
         notes += ("only one snapshot is compared: nothing fluctuates in it",)
     return Comparison(
@@ -240,6 +245,20 @@ def _rows(raw: _Scene, seen: _Scene, ligand: Ligand) -> tuple[Row, ...]:
         Row(metric=m, **{name: values[m.name] for name, values in scores.items()})
         for m in METRICS
         if m.name not in _TIMED
+    )
+
+
+def _symmetry_note(seen: _Scene, ligand: Ligand) -> tuple[str, ...]:
+    """Where equivalent atoms have changed places, what RMSD remains if they may."""
+    orders = equivalent_orders_of_graph(ligand.atomic_numbers, ligand.bonds)
+    plain = float(position_rmsd(seen.predicted, seen.target).mean())
+    best = float(best_rmsd(seen.predicted, seen.target, orders).mean())
+    if not plain - best > _SYMMETRY_TOLD:
+        return ()
+    return (
+        f"equivalent atoms have changed places (a turned ring, or names given the "
+        f"other way round): with these exchanged the RMSD is {best:.3f} Å instead of "
+        f"{plain:.3f} Å; all metrics follow each atom by its name",
     )
 
 

@@ -4,6 +4,10 @@ from typing import Literal
 
 from neuralmd_cli.analysis.clusters import MOST, Clusters, cluster_poses
 from neuralmd_cli.analysis.geometry import in_frame_of
+from neuralmd_cli.analysis.symmetry import (
+    equivalent_orders,
+    equivalent_orders_of_graph,
+)
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.opening.opened import Opened
 
@@ -15,7 +19,7 @@ def poses(
     *,
     every: int = 1,
 ) -> Clusters:
-    """Clusters of like poses; see `cluster_poses`.
+    """Clusters of like poses, equivalent atoms exchanged freely; see `cluster_poses`.
 
     Args:
         every: as the snapshots were thinned, for the message.
@@ -31,4 +35,8 @@ def poses(
             hint=f"Take fewer with --every {-(-n // MOST) * every}.",
         )
     seen = in_frame_of("pocket", opened.positions, opened.loaded.ca_positions)
-    return cluster_poses(seen, cutoff, superpose)
+    if opened.molecule is None:
+        orders = equivalent_orders_of_graph(opened.atomic_numbers, opened.bonds)
+    else:
+        orders = equivalent_orders(opened.molecule)
+    return cluster_poses(seen, cutoff, superpose, orders)

@@ -40,13 +40,13 @@ SPREADS_ODD = 6.0
 The largest in 250 snapshots of all-atom molecular dynamics is 5.4.
 """
 STRAIN_ODD = 10.0
-"""kcal/mol: bound ligands of crystal structures are seldom above 9 (Perola 2004)."""
+"""kcal/mol; our choice."""
 STRAIN_BROKEN = 83.0
 """kcal/mol: the mean energy of a C-C bond."""
 POSE_ODD = 2.0
 """Å of RMSD up to which two poses count as the same."""
 KEPT_ODD, KEPT_BROKEN = 50.0, 10.0
-"""% of starting contacts: CAPRI's limits of a good and of an incorrect complex."""
+"""% of starting contacts; borrowed from CAPRI's classes of protein-protein models."""
 
 
 @dataclass(frozen=True, kw_only=True)
