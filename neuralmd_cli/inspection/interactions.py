@@ -163,6 +163,8 @@ def _fingerprints(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """ProLIF, MDAnalysis and RDKit talk about their own innards."""
-    # Recorded, not filtered: MDAnalysis sets filters of its own.
+    # Recorded as well as ignored: MDAnalysis sets filters of its own, but only when it
+    # is imported, which may have been before.
     with rdBase.BlockLogs(), warnings.catch_warnings(record=True):
+        warnings.simplefilter("ignore")
         yield

@@ -124,11 +124,12 @@ def _limits(found: Interactions, replicas: Sequence[Replica]) -> list[str]:
             "or follow do not: shares of 0 and 100 % are commoner than in molecular "
             "dynamics."
         )
-    limits.append(
-        "Interactions through water are not seen. Hydrogens of the ligand: "
-        f"{found.ligand_hydrogens}; where a hydroxyl points is a guess if they were "
-        "added."
-    )
+    limits.append("Interactions through water are not seen.")
+    if found.ligand_hydrogens.startswith("added"):
+        limits.append(
+            f"The ligand's hydrogens were {found.ligand_hydrogens}: where a hydroxyl "
+            "points is a guess, and so are its hydrogen bonds."
+        )
     if max(x.every for x in replicas) > 1:
         limits.append(_thinned(replicas))
     return limits

@@ -175,7 +175,7 @@ def _film(
     origin: Float[Tensor, " 3"],
     pocket: Sequence[_Atom],
     thin: int,
-    rmsd: Float[Tensor, " frames"],
+    rmsd: Float[Tensor, " snapshots"],
 ) -> dict[str, Any]:
     """Coordinates of one trajectory as the pocket of the first sees them."""
     opened = replica.looked
