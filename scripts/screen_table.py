@@ -1,6 +1,6 @@
 """Write the Markdown page of a screen: a row per protein, the failures, the cost.
 
-    python scripts/screen_table.py out docs/results/screen.md
+    PYTHONPATH=. python scripts/screen_table.py out docs/results/screen.md
 
 `out` is the folder of a finished `neuralmd screen`; see docs/screen.md.
 """

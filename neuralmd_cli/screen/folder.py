@@ -147,6 +147,13 @@ def clear(folder: Path) -> None:
 
 
 def _check_folder(folder: Path, inputs: Sequence[Path]) -> None:
+    here = folder.resolve()
+    for path in inputs:
+        if here in path.resolve().parents:
+            raise OutputError(
+                f"{path} is an input inside the folder to write to.",
+                hint="Choose another folder with --output.",
+            )
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is not a folder.", hint="Name a folder.")
     if folder.is_dir() and not (folder / RECORD).exists():
@@ -156,13 +163,6 @@ def _check_folder(folder: Path, inputs: Sequence[Path]) -> None:
             raise OutputError(
                 f"{folder} holds files of no screen, {min(others)} for one.",
                 hint="Name a new or empty folder with --output.",
-            )
-    here = folder.resolve()
-    for path in inputs:
-        if here in path.resolve().parents:
-            raise OutputError(
-                f"{path} is an input inside the folder to write to.",
-                hint="Choose another folder with --output.",
             )
 
 

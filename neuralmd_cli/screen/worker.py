@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
@@ -104,7 +103,7 @@ class Worker:
         )
         trajectories = [
             Trajectory(times=times, positions=x, velocities=torch.zeros_like(x))
-            for x in torch.from_numpy(np.ascontiguousarray(positions))
+            for x in torch.tensor(positions)
         ]
         try:
             prepared = self.placer.prepare(task)
@@ -174,7 +173,7 @@ def ready_from(posed: Posed, placer: Placer, choice: Choice, roller: Roller) -> 
     Raises:
         InputError: the protein cannot be read.
     """
-    ligand = Ligand(**{k: torch.from_numpy(v) for k, v in posed.ligand.items()})
+    ligand = Ligand(**{k: torch.tensor(v) for k, v in posed.ligand.items()})
     protein = placer.protein(posed.task.protein).file.protein
     complex_ = Complex(ligand=ligand, protein=protein)
     return make_ready(placer, complex_, posed.molecule, choice, roller)

@@ -79,7 +79,7 @@ def test_parts_and_their_merge(tmp_path, weights):
         (["--part", "one"], 1, "--part one names no part"),
         (["--part", "1/2", "--overwrite"], 1, "what the other parts have done"),
         (["--merge"], 2, "it reads the folder alone"),
-        (["--jobs", "0"], 2, "0"),
+        (["--jobs", "0"], 2, "--jobs"),
         (["--trajectories", "trr"], 2, "trr"),
         (["--step-ps", "nan"], 2, "must be a positive number"),
         (["--ns", "-1"], 1, "--ns must be a positive number"),

@@ -7,7 +7,12 @@ import re
 from html.parser import HTMLParser
 
 from neuralmd_cli.screen.measures import FLAGS, LIMITS, RULE
-from neuralmd_cli.screen.overview import DRAWINGS, drawing, write_overview
+from neuralmd_cli.screen.overview import (
+    DRAWINGS,
+    _short_names,
+    drawing,
+    write_overview,
+)
 from neuralmd_cli.screen.tables import MEASURES, RESULT_COLUMNS
 
 EVIL = [
@@ -158,3 +163,11 @@ def test_what_cannot_be_drawn_is_not():
     """No SMILES, or one that is none."""
     assert drawing("c1ccccc1")
     assert drawing("no smiles") == ""
+
+
+def test_proteins_are_called_by_what_differs():
+    """Not by the folders that all are in."""
+    assert _short_names(["a/b/x/p.pdb", "a/b/y/p.pdb"]) == ["x", "y"]
+    assert _short_names(["a/x.pdb", "a/y.pdb"]) == ["x.pdb", "y.pdb"]
+    assert _short_names(["a/x.pdb"] * 2) == ["a/x.pdb"] * 2
+    assert _short_names(["p.pdb", "a/p.pdb"]) == ["p.pdb", "a/p.pdb"]

@@ -22,6 +22,17 @@ from neuralmd_cli.screen.tasks import Inputs
 from tests.screen.poses import PROTEIN, block, write_poses
 
 ROOT = Path(__file__).resolve().parents[2]
+SLOW = """
+import time
+from neuralmd_cli.screen.journal import Journal
+append = Journal.append
+def slow(self, entry):
+    append(self, entry)
+    time.sleep(0.5)
+Journal.append = slow
+from neuralmd_cli.cli.main import app
+app()
+"""
 SHORT = {"ns": 0.016, "interval_ps": 4.0, "replicas": 2}
 
 
@@ -230,7 +241,7 @@ def test_killed_half_way_it_ends_the_same(tmp_path, done, weights, six, stop):
     out = tmp_path / "out"
     options = [f"--{k.replace('_', '-')}={v}" for k, v in SHORT.items()]
     command = [
-        *(sys.executable, "-m", "neuralmd_cli", "screen", "--protein", PROTEIN),
+        *(sys.executable, "-c", SLOW, "screen", "--protein", PROTEIN),
         *("--ligands", six, "--weights", weights, "--output", out, "--jobs", "1"),
         *options,
     ]
@@ -320,7 +331,7 @@ def test_one_bad_record_stops_nothing(tmp_path, weights):
     failures = rows(tmp_path / "out" / "failures.csv")
     assert [int(x["record"]) for x in failures] == [2, 3, 4, 5]
     reasons = " ".join(x["reason"] for x in failures)
-    for part in ("molecule 2 (from line", "Å from the nearest atom", "clash"):
+    for part in ("molecule 2 (from line", "Å from the nearest atom", "overlap"):
         assert part in reasons
     assert all(x["what_to_do"] for x in failures)
     titles = {x["title"] for x in rows(tmp_path / "out" / "results.csv")}

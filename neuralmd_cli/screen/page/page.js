@@ -75,7 +75,7 @@
     td.dataset.label = column.label;
     td.append(make("span", "measure", format(row[column.key],
       column.kind === "meter" ? 0 : column.digits)));
-    if (column.kind === "text") td.className = "wide";
+    if (column.kind === "text") td.className = "wide text";
     if (column.kind === "meter" && row[column.key] !== null) {
       const meter = make("meter");
       meter.max = 100;
