@@ -1,10 +1,10 @@
 """The protein of a run of ours, found again through the run record beside it."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from neuralmd_cli.input_files import json_value
 from neuralmd_cli.run_record import hashed
 
 
@@ -38,7 +38,7 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
 def _inputs(record: Path, path: Path) -> tuple[str, str, list[str]] | None:
     """Name and hash of the recorded protein, and the recorded command."""
     try:
-        held: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        held: dict[str, Any] = json_value(record.read_text(encoding="utf-8"))
         if path.name not in held["outputs"]:
             return None
         protein = held["inputs"]["protein"]

@@ -9,8 +9,12 @@ from rdkit import Chem
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.contacts import check_contacts, coinciding_groups
-from neuralmd_cli.structure.coordinates import cleaned, structure_from_text
-from neuralmd_cli.structure.files import read_text
+from neuralmd_cli.structure.coordinates import (
+    atoms_after_end,
+    cleaned,
+    structure_from_text,
+)
+from neuralmd_cli.structure.files import is_mmcif, read_text
 from neuralmd_cli.structure.hetero import het_ligand
 from neuralmd_cli.structure.ligand import LigandFile, read_ligand
 from neuralmd_cli.structure.molecule import heavy_atoms
@@ -54,6 +58,8 @@ def prepare(
     text = read_text(protein_path)
     source = protein_path.name
     structure, notes = cleaned(structure_from_text(text, protein_path), source)
+    if not is_mmcif(text) and atoms_after_end(text):
+        notes = (*notes, f"{source} has atoms after its END line: they are left out.")
     file = protein_file(structure, notes, source)
     if ligand_path is not None:
         ligand = read_ligand(ligand_path, ligand_index)

@@ -13,6 +13,7 @@ import typer
 from neuralmd_cli.cli.console import EXIT_PROBLEM, snapshot_progress
 from neuralmd_cli.cli.options import Json, Quiet
 from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.input_files import check_regular
 
 if TYPE_CHECKING:
     from neuralmd_cli.dataset.prepare import Summary
@@ -128,6 +129,7 @@ def _check_output(output: Path, source: Path) -> None:
 
 def _ids(path: Path) -> list[str]:
     """The ids of a list, empty lines and comments left out."""
+    check_regular(path)
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except (OSError, ValueError) as error:
