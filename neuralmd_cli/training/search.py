@@ -90,7 +90,8 @@ def read_grid(name_or_path: str) -> Grid:
     count = prod(len(x) for x in grid.axes.values())
     if count > MOST_CELLS:
         raise InputError(
-            f"{where}: the grid has {count:,} combinations; {MOST_CELLS:,} can be tried.",
+            f"{where}: the grid has {count:,} combinations; at most "
+            f"{MOST_CELLS:,} are tried.",
             hint="Try fewer values, or one axis after another.",
         )
     for settings in grid.cells():

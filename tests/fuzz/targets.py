@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def _damage(name: str, data: bytes, rng: random.Random) -> bytes:
     return mutate.mutate(data, rng, mutate.TEXT if is_text else mutate.BINARY)
 
 
+RUN = ("dcd", "xtc", "pdb", "sdf", "json")
 TEXTS = (".pdb", ".cif", ".sdf", ".json", ".toml", ".txt", ".http")
 
 
@@ -169,7 +171,7 @@ def read_store(folder: Path, files: Files) -> None:
         names = store.manifest.names
         store.unlisted()
     recordings = open_recordings(path)
-    verify(path)
+    list(verify(path))
     for name in names:
         found = recordings.read(name)
         _finite(found.positions, found.backbone)
@@ -207,10 +209,8 @@ def read_recipe(folder: Path, files: Files) -> None:
     from neuralmd_cli.training.search import read_grid
 
     if b"grid" in files["recipe.toml"]:
-        for _, settings in zip(
-            range(50), read_grid(str(folder / "recipe.toml")).cells()
-        ):
-            json.dumps(settings, default=str)
+        grid = read_grid(str(folder / "recipe.toml"))
+        json.dumps(list(islice(grid.cells(), 50)), default=str)
     else:
         read_setup(folder / "recipe.toml").binding_net()
 
@@ -390,16 +390,7 @@ def _cells() -> tuple[Files, ...]:
     return ({"cell.json": json.dumps(value).encode()},)
 
 
-OUT = (
-    "out.h5.parts",
-    "out.dcd",
-    "out.xtc",
-    "out.pdb",
-    "out.sdf",
-    "out.json",
-    "out.csv",
-    "out.h5",
-)
+OUT = ("out.h5.parts", "out.h5", "out.csv", *(f"out.{x}" for x in RUN))
 
 TARGETS = (
     Target("protein", seeds.proteins, read_protein, 13),
