@@ -26,6 +26,7 @@ __all__ = [
     "check_stored",
     "child",
     "h5py",
+    "names_in",
     "open_hdf5",
     "read_column",
     "read_rows",
@@ -76,6 +77,21 @@ def _why_unreadable(path: Path, error: OSError) -> str:
     if "truncated" in str(error):
         return "an HDF5 file that is cut short."
     return f"an HDF5 file that cannot be opened ({error})."
+
+
+def names_in(group: h5py.Group, where: str) -> list[str]:
+    """Names of a group's members, in the file's order.
+
+    Raises:
+        InputError: the file's own list of them cannot be read.
+    """
+    try:
+        return list(group)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{where}: its list of names cannot be read.",
+            hint="The file is damaged; get it again.",
+        ) from error
 
 
 def child(group: h5py.Group, name: str, kind: type, where: str) -> Any:  # noqa: ANN401

@@ -14,6 +14,7 @@ from neuralmd_cli.hdf5 import (
     attribute,
     child,
     h5py,
+    names_in,
     open_hdf5,
     read_column,
     read_rows,
@@ -65,7 +66,7 @@ class Reading:
 def recording_names(path: Path) -> list[str]:
     """Names of the complexes in a file, in the file's order."""
     with open_hdf5(path) as file:
-        return list(file.keys())
+        return names_in(file, path.name)
 
 
 def read_recording(path: Path, name: str) -> Recording:
@@ -164,12 +165,13 @@ def read(path: Path, name: str) -> Reading:
 
 
 def _group(file: h5py.File, path: Path, name: str) -> h5py.Group:
-    if name not in file:
-        shown = ", ".join(list(file)[:5])
+    names = names_in(file, path.name)
+    if name not in names:
+        shown = ", ".join(names[:5])
         raise InputError(
             f"{path.name}: there is no complex {name!r}.",
-            hint=f"The file holds {len(file)}, among them {shown}."
-            if len(file)
+            hint=f"The file holds {len(names)}, among them {shown}."
+            if names
             else "The file is empty.",
         )
     return child(file, name, h5py.Group, path.name)

@@ -26,6 +26,7 @@ from neuralmd_cli.hdf5 import (
     attribute,
     child,
     h5py,
+    names_in,
     open_hdf5,
     read_rows,
 )
@@ -85,7 +86,9 @@ class Store:
     def unlisted(self) -> list[str]:
         """Names of groups that the manifest does not list."""
         complexes = child(self._open(), COMPLEXES, h5py.Group, self.path.name)
-        return sorted(set(complexes) - set(self.manifest.sha256))
+        return sorted(
+            set(names_in(complexes, self.path.name)) - set(self.manifest.sha256)
+        )
 
     def _group(self, name: str) -> h5py.Group:
         if name not in self.manifest.sha256:

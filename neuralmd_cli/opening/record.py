@@ -1,6 +1,7 @@
 """The protein of a run of ours, found again through the run record beside it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
         return None, f"no run record of {path.name} is beside it"
     name, digest, command = inputs
     for candidate in _candidates(name, command, path.parent):
-        if candidate.is_file() and hashed(candidate).sha256 == digest:
-            return candidate, ""
+        # The record may name anything, and more letters than a path can have.
+        with suppress(OSError, ValueError):
+            if candidate.is_file() and hashed(candidate).sha256 == digest:
+                return candidate, ""
     return None, (
         f"{name}, which {record.name} says the run was made with, was not found "
         "unchanged"
