@@ -21,6 +21,7 @@ from neuralmd_cli.input_files import check_regular
 from neuralmd_cli.ligand_residue import find_ligand, residue_label
 from neuralmd_cli.mdtraj_guard import check_unpacking, quiet_mdtraj
 from neuralmd_cli.plain_path import plain_path
+from neuralmd_cli.plain_text import printable
 from neuralmd_cli.units import ANGSTROM_PER_NM
 
 SUFFIXES = (".dcd", ".xtc", ".trr", ".nc", ".ncdf", ".netcdf", ".pdb")
@@ -219,12 +220,17 @@ def read_topology(top: Path) -> mdtraj.Topology:
     known = {"standard_names": False} if top.name.lower().endswith(".pdb") else {}
     try:
         with plain_path(top) as plain:
-            return mdtraj.load_topology(str(plain), **known)
+            topology = mdtraj.load_topology(str(plain), **known)
     except _UNREADABLE as error:
         raise InputError(
             f"{top.name} cannot be read as a topology: {error}",
             hint="A PDB file with the atoms of the trajectory, in its order, will do.",
         ) from error
+    for part in (*topology.residues, *topology.atoms):
+        part.name = printable(part.name)
+    for chain in topology.chains:
+        chain.chain_id = None if chain.chain_id is None else printable(chain.chain_id)
+    return topology
 
 
 def read_frames(path: Path, top: Path, n_atoms: int) -> Iterator[Frames]:

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
 from neuralmd_cli.errors import NeuralMDError
+from neuralmd_cli.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -53,7 +54,7 @@ class EchoHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        typer.echo(self.format(record), err=True)
+        typer.echo(printable(self.format(record)), err=True)
 
 
 def set_up_logging(verbosity: int) -> None:
@@ -69,8 +70,15 @@ def set_up_logging(verbosity: int) -> None:
 def print_table(table: "Table") -> None:
     """A table on stdout; its text is text, so `A:A:1` stays and is no emoji."""
     from rich.console import Console
+    from rich.text import Text
 
-    Console(markup=False, emoji=False, highlight=False).print(table)
+    class PlainConsole(Console):
+        """Names in files may hold commands to the terminal: shown, not obeyed."""
+
+        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
+            return super().render_str(printable(text), **options)
+
+    PlainConsole(markup=False, emoji=False, highlight=False).print(table)
 
 
 def show_any_letter() -> None:

@@ -3,6 +3,7 @@
 Command modules import only typer and `cli.options` at the top, so `--help` is quick.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -53,6 +54,7 @@ def _show_version(wanted: bool) -> bool:
 
 @app.callback()
 def neuralmd(
+    context: typer.Context,
     verbose: Annotated[
         int,
         typer.Option(
@@ -63,6 +65,13 @@ def neuralmd(
             show_default=False,
         ),
     ] = 0,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Touch no network, whatever is missing; so does NEURALMD_OFFLINE=1.",
+        ),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -76,3 +85,10 @@ def neuralmd(
     """Predict how a ligand moves in its pocket, in seconds."""
     show_any_letter()
     set_up_logging(verbose)
+    if offline:
+        # Into the environment, so that processes a command starts stay offline too.
+        before = os.environ.get("NEURALMD_OFFLINE", "")
+        os.environ["NEURALMD_OFFLINE"] = "1"
+        context.call_on_close(
+            lambda: os.environ.__setitem__("NEURALMD_OFFLINE", before)
+        )

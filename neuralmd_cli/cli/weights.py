@@ -11,6 +11,7 @@ import typer
 from neuralmd_cli.cli.console import EXIT_PROBLEM, download_progress, print_table
 from neuralmd_cli.cli.options import Json, Quiet, WeightsUrl
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.plain_text import printable
 
 if TYPE_CHECKING:
     from neuralmd_cli.weights.checkpoint import Checkpoint
@@ -96,7 +97,7 @@ def info(
         _print_json(facts)
     else:
         for key, value in _flat(facts):
-            typer.echo(f"{key}: {value}")
+            typer.echo(printable(f"{key}: {value}"))
 
 
 @app.command()

@@ -23,6 +23,8 @@ FARTHEST = 1e5
 _BLANK = "\0"
 MOST_ODD = 0.1
 """Share of atoms up to which lines of another form are damage, not a writer's way."""
+_ATOM_LINE = re.compile(r"^(?:ATOM|HETA).*$", re.MULTILINE | re.IGNORECASE)
+"""gemmi asks for no more than four letters of a record's name, large or small."""
 _END = re.compile(r"^END *\n", re.MULTILINE)
 _NO_ATOMS_HINT = "Give the PDB or mmCIF file of the protein."
 
@@ -199,22 +201,22 @@ def _check_columns(text: str, source: str) -> None:
     """
     odd: list[tuple[int, str]] = []
     atoms = 0
-    for number, line in enumerate(text.split("\n"), start=1):
-        # gemmi asks for no more than this of a record's name.
-        if line[:4].upper() not in ("ATOM", "HETA"):
-            continue
+    for found in _ATOM_LINE.finditer(text):
+        line = found[0]
         atoms += 1
         fields = line[30:38], line[38:46], line[46:54]
         if not all(map(_is_finite, fields)):
+            number = text.count("\n", 0, found.start()) + 1
             raise InputError(
                 f"{source}: line {number} has no coordinates in columns 31 to 54: "
                 f"{line[:54]!r}.",
                 hint="Correct or remove that line; PDB columns are fixed.",
             )
         if any(x[4:5] != "." for x in fields) or len(line) < 54 or line[27:30].strip():
-            odd.append((number, line))
+            odd.append((found.start(), line))
     if odd and len(odd) <= MOST_ODD * atoms:
-        number, line = odd[0]
+        start, line = odd[0]
+        number = text.count("\n", 0, start) + 1
         raise InputError(
             f"{source}: line {number} has its columns elsewhere than the other atoms, "
             f"or is cut short: {line[:66]!r}.",

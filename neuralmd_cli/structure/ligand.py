@@ -20,6 +20,7 @@ from neuralmd_cli.structure.files import (
 )
 from neuralmd_cli.structure.molecule import check_molecule, ligand_tensors
 
+_SEPARATOR = re.compile(r"^\$\$\$\$[^\n]*(?:\n|\Z)", re.MULTILINE)
 _ROW = re.compile(r"\s*-?\d+(?:\.\d+)?\s+-?\d")
 """How rows of atoms and bonds begin; properties begin with a letter."""
 
@@ -124,16 +125,14 @@ def _check_kind(path: Path, text: str) -> None:
 
 def _records(text: str) -> list[_Record]:
     """The molecules of an SDF, split at its $$$$ lines."""
-    records, lines, first = [], list[str](), 1
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.startswith("$$$$"):
-            records.append(_Record(text="\n".join(lines) + "\n", first_line=first))
-            lines, first = [], number + 1
-        else:
-            lines.append(line)
+    records, first = [], 1
+    *ended, rest = _SEPARATOR.split(text)
+    for part in ended:
+        records.append(_Record(text=part, first_line=first))
+        first += part.count("\n") + 1
     # What follows the last $$$$ is a record only if it holds a molecule.
-    if any(line.strip() for line in lines):
-        records.append(_Record(text="\n".join(lines) + "\n", first_line=first))
+    if rest.strip():
+        records.append(_Record(text=rest.rstrip("\n") + "\n", first_line=first))
     return records
 
 
