@@ -35,6 +35,7 @@ _UNREADABLE = (
     TypeError,
     AttributeError,
     struct.error,
+    AssertionError,
 )
 """What mdtraj and its parsers raise on damaged files."""
 
@@ -223,7 +224,8 @@ def read_topology(top: Path) -> mdtraj.Topology:
             topology = mdtraj.load_topology(str(plain), **known)
     except _UNREADABLE as error:
         raise InputError(
-            f"{top.name} cannot be read as a topology: {error}",
+            f"{top.name} cannot be read as a topology: "
+            f"{error or 'its records do not fit each other'}.",
             hint="A PDB file with the atoms of the trajectory, in its order, will do.",
         ) from error
     for part in (*topology.residues, *topology.atoms):

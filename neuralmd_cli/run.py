@@ -20,6 +20,7 @@ from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, System, TrainableSystem, VelocityRule
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
 from neuralmd_cli.run_record import ModelUsed, RunRecord, hashed
+from neuralmd_cli.sanity import breakdown, broken_replicas
 from neuralmd_cli.simulation import simulate, snapshot_times
 from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
@@ -115,7 +116,8 @@ def simulate_files(
         summarise(_with_start(x, prepared.complex), prepared.complex)
         for x in trajectories
     ]
-    warnings += _result_warnings(checks)
+    broken = broken_replicas(trajectories)
+    warnings += [*_result_warnings(checks), *map(breakdown, broken)]
     clock.lap("analyse")
     names = output_names(output, replicas)
     files = _Files(prepared=prepared, with_protein=with_protein, hydrogens=hydrogens)
@@ -149,6 +151,7 @@ def simulate_files(
         warnings=warnings,
         notes=[*prepared.notes, *files.notes()],
         outputs=names,
+        broken=broken,
     )
     with all_or_nothing(output.parent, names) as folder:
         files.write(folder, names, trajectories)

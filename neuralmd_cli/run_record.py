@@ -5,7 +5,7 @@ The schema is documented in docs/run_record.md.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class RunRecord:
     warnings: list[str]
     notes: list[str]
     outputs: list[str]
+    broken: list[dict[str, Any]] = field(default_factory=list)  # replicas cut short
 
     def to_json(self) -> str:
         """The record as indented JSON, with its schema number first."""

@@ -1,22 +1,19 @@
 """A complex and a model in, trajectories out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
-from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
-from neuralmd_cli.trajectory import Trajectory
+from neuralmd_cli.sanity import Watch
+from neuralmd_cli.trajectory import Broken, Trajectory
 from neuralmd_cli.units import PS_PER_NS
 
-FARTHEST = 100.0
-"""Å a ligand atom may move before a rollout counts as broken down."""
 MOST_SNAPSHOTS = 1_000_000
 """As many as the memory of a usual machine holds, all being kept until the end."""
 
@@ -86,10 +83,11 @@ def simulate(
         on_snapshot: told how many snapshots are done.
 
     Returns:
-        One trajectory per replica; the start itself is not among its frames.
+        One trajectory per replica; the start itself is not among its frames. One that
+        broke down ends before the snapshot in which it did, and says why.
 
     Raises:
-        SimulationError: an atom flew off, or its position stopped being a number.
+        SimulationError: a replica broke down in its first snapshot.
         InputError: a setting that the system does not have.
     """
     settled = system.settled(settings or Settings())
@@ -102,35 +100,43 @@ def simulate(
         ],
         molecules=None if molecule is None else [molecule] * replicas,
     )
+    watch = Watch(moved, replicas)
+    velocities, positions = [], list[Tensor]()
     with torch.no_grad():
         states = system.rollout(start, times, settled)
-        frames = list(_watched(states, start.batch.positions, times, on_snapshot))
-    shape = (len(times), replicas, complex_.ligand.n_atoms, 3)
-    v = torch.stack([x for x, _ in frames]).reshape(shape)
-    x = torch.stack([x for _, x in frames]).reshape(shape) + centre
+        for done, (v, x) in enumerate(states, start=1):
+            shape = (replicas, complex_.ligand.n_atoms, 3)
+            velocities.append(v.cpu().reshape(shape))
+            positions.append(x.cpu().reshape(shape))
+            watch.look(positions[-1], done, times[done - 1])
+            if watch.is_over:
+                break
+            on_snapshot(done)
     return [
-        Trajectory(
-            times=torch.tensor(times, dtype=torch.float64),
-            positions=x[:, k],
-            velocities=v[:, k],
-        )
+        _replica(k, watch.broken[k], velocities, positions, times, centre)
         for k in range(replicas)
     ]
 
 
-def _watched(
-    states: Iterator[State],
-    start: Float[Tensor, "atoms 3"],
+def _replica(
+    k: int,
+    broken: Broken | None,
+    velocities: Sequence[Tensor],
+    positions: Sequence[Tensor],
     times: Sequence[float],
-    on_snapshot: Callable[[int], None],
-) -> Iterator[tuple[Tensor, Tensor]]:
-    for done, (velocities, positions) in enumerate(states, start=1):
-        # Written so that NaN fails as well.
-        if not bool(((positions - start).abs() < FARTHEST).all()):
-            raise SimulationError(
-                f"At {times[done - 1]:g} ps an atom is more than {FARTHEST:g} Å from "
-                "its start, or nowhere: the rollout broke down. Nothing was written.",
-                hint="Try a smaller --step-ps, and check the starting pose.",
-            )
-        yield velocities.cpu(), positions.cpu()
-        on_snapshot(done)
+    centre: Tensor,
+) -> Trajectory:
+    """The snapshots of one replica, up to the last before it broke down."""
+    kept = len(times) if broken is None else broken.snapshot - 1
+    if broken is not None and not kept:
+        raise SimulationError(
+            f"At {broken.time_ps:g} ps, the first snapshot, {broken.reason}: the "
+            "rollout broke down. Nothing was written.",
+            hint="Try a smaller --step-ps, and check the starting pose.",
+        )
+    return Trajectory(
+        times=torch.tensor(times[:kept], dtype=torch.float64),
+        positions=torch.stack([x[k] for x in positions[:kept]]) + centre,
+        velocities=torch.stack([v[k] for v in velocities[:kept]]),
+        broken=broken,
+    )

@@ -1,6 +1,7 @@
 """What goes to the terminal besides results: errors, logging, progress on stderr."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
+OFFLINE = "NEURALMD_OFFLINE"
+"""Variable that `--offline` sets for as long as a command runs."""
 EXIT_PROBLEM = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -27,6 +30,7 @@ class NeuralMDGroup(TyperGroup):
 
     def invoke(self, ctx: object) -> object:
         """Run the command; say in one or two lines what stopped it."""
+        offline = os.environ.get(OFFLINE, "")
         try:
             # The type of a group's context is private to typer; this is its public one.
             result: object = super().invoke(cast("typer.Context", ctx))
@@ -39,6 +43,8 @@ class NeuralMDGroup(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("Interrupted.", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        finally:
+            os.environ[OFFLINE] = offline
 
 
 def show_error(error: NeuralMDError) -> None:

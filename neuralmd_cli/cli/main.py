@@ -11,7 +11,12 @@ import typer
 from neuralmd_cli.cli import weights
 from neuralmd_cli.cli.cluster import cluster
 from neuralmd_cli.cli.compare import compare
-from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
+from neuralmd_cli.cli.console import (
+    OFFLINE,
+    NeuralMDGroup,
+    set_up_logging,
+    show_any_letter,
+)
 from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.eval import evaluate
@@ -54,7 +59,6 @@ def _show_version(wanted: bool) -> bool:
 
 @app.callback()
 def neuralmd(
-    context: typer.Context,
     verbose: Annotated[
         int,
         typer.Option(
@@ -86,9 +90,5 @@ def neuralmd(
     show_any_letter()
     set_up_logging(verbose)
     if offline:
-        # Into the environment, so that processes a command starts stay offline too.
-        before = os.environ.get("NEURALMD_OFFLINE", "")
-        os.environ["NEURALMD_OFFLINE"] = "1"
-        context.call_on_close(
-            lambda: os.environ.__setitem__("NEURALMD_OFFLINE", before)
-        )
+        # In the environment, so that processes a command starts stay offline too.
+        os.environ[OFFLINE] = "1"

@@ -219,6 +219,16 @@ def simulate(
         typer.echo(run.record.to_json(), nl=False)
     elif not quiet:
         _print_summary(run, output)
+    if run.record.broken:
+        from neuralmd_cli.errors import SimulationError
+
+        count = len(run.record.broken)
+        raise SimulationError(
+            f"{count} of {run.record.replicas} replicas broke down, see the warnings; "
+            "what is written ends before.",
+            hint="Try a smaller --step-ps, and check the starting pose. The run record "
+            "says under broken where and why.",
+        )
 
 
 def _print_summary(run: "Run", output: Path) -> None:

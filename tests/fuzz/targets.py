@@ -18,6 +18,10 @@ from tests.fuzz import mutate, seeds, structured
 from tests.fuzz.seeds import Files
 
 
+class WrongResult(Exception):  # noqa: N818 - it is what is looked for
+    """A reader took what it should not have taken."""
+
+
 @dataclass(frozen=True)
 class Target:
     """One reader: what it reads, and how to have it read."""
@@ -61,7 +65,7 @@ TEXTS = (".pdb", ".cif", ".sdf", ".json", ".toml", ".txt", ".http")
 def _finite(*tensors: torch.Tensor) -> None:
     for x in tensors:
         if not bool(torch.isfinite(x).all()):
-            raise AssertionError("accepted numbers that are not finite")
+            raise WrongResult("accepted numbers that are not finite")
 
 
 def _named(files: Files, stem: str) -> str:
@@ -74,7 +78,7 @@ def read_protein(folder: Path, files: Files) -> None:
     found = read_protein(folder / _named(files, "protein")).protein
     _finite(found.n, found.ca, found.c, found.obstacle_positions)
     if not (0 <= int(found.residue_types.min()) <= int(found.residue_types.max()) < 22):
-        raise AssertionError("a residue type that does not exist")
+        raise WrongResult("a residue type that does not exist")
 
 
 def read_ligand(folder: Path, files: Files) -> None:
@@ -201,7 +205,7 @@ def read_registry(folder: Path, files: Files) -> None:
         if "seen.json" in files:
             pinned_sha256(entry, folder)
         if (folder / entry.file).resolve().parent != folder.resolve():
-            raise AssertionError(f"{entry.file} leads out of the folder")
+            raise WrongResult(f"{entry.file} leads out of the folder")
 
 
 def read_recipe(folder: Path, files: Files) -> None:
@@ -257,7 +261,7 @@ def ask_server(folder: Path, files: Files) -> None:
                 folder / "cache",
                 retries=0,
             )
-            raise AssertionError("a wrong file was taken") from None
+            raise WrongResult("a wrong file was taken") from None
 
 
 @contextmanager
@@ -304,17 +308,17 @@ def command(folder: Path, files: Files) -> None:
     if error is not None and not isinstance(error, SystemExit):
         raise error
     if found.exit_code not in (0, 1):
-        raise AssertionError(f"exit code {found.exit_code}: {found.stderr[-300:]}")
+        raise WrongResult(f"exit code {found.exit_code}: {found.stderr[-300:]}")
     if found.exit_code == 1:
         if "Error:" not in found.stderr and "verify" not in words:
-            raise AssertionError(f"exit code 1 without a word: {found.output[-300:]}")
+            raise WrongResult(f"exit code 1 without a word: {found.output[-300:]}")
         raise InputError(found.stderr[-300:], hint="(of a command)")
     if "--json" in words:
         json.loads(found.stdout, parse_constant=_no_constant)
 
 
 def _no_constant(text: str) -> Any:
-    raise AssertionError(f"{text} in JSON output")
+    raise WrongResult(f"{text} in JSON output")
 
 
 def _words(folder: Path, files: Files) -> list[str]:

@@ -80,6 +80,7 @@ def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  #
     from time import perf_counter
 
     from neuralmd_cli.errors import NeuralMDError
+    from tests.fuzz.targets import WrongResult
 
     gc.collect()  # quick: all that was there at the start is frozen
     _forget_peak()
@@ -97,7 +98,7 @@ def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  #
                 outcome = "no message or hint"
         except MemoryError:
             outcome, what = "memory", _place()
-        except AssertionError as error:
+        except WrongResult as error:
             outcome, what = "wrong result", str(error)
         except Exception as error:  # noqa: BLE001 - this is what is looked for
             outcome, what = type(error).__name__, f"{error} at {_place()}"
