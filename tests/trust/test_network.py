@@ -73,8 +73,8 @@ def test_a_redirect_to_another_scheme_is_refused(tmp_path, target):
     """By both ways of downloading, and nothing is written."""
     moved = _answer("HTTP/1.1 302 Found", f"Location: {target}")
     with _saying(moved) as url:
+        what = Download(name="x", url=url, file="x", sha256="0" * 64)
         with pytest.raises(WeightsError, match="x: .*cannot be fetched"):
-            what = Download(name="x", url=url, file="x", sha256="0" * 64)
             download(what, tmp_path / "cache", retries=0)
         with pytest.raises(DownloadError, match="cannot be fetched"):
             RemoteFile(f"{url}/x.hdf5")
