@@ -24,7 +24,7 @@ def spreadsheet_cell(text: str) -> str:
     A number is a number, whatever its sign.
     """
     shown = printable(text)
-    return f"'{shown}" if shown.startswith(_FORMULA) and not _is_number(text) else shown
+    return f"'{shown}" if text.startswith(_FORMULA) and not _is_number(text) else shown
 
 
 def _visible(letter: str) -> str:

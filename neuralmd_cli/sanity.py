@@ -20,6 +20,8 @@ LONGEST_JUMP = 20.0
 """Å an atom may move between two snapshots; a ligand's own size is some 10 Å."""
 STRETCHED, SQUEEZED = 1.75, 0.5
 """Share of its length at the start beyond which a bond is broken, or no bond."""
+LONGEST_BOND = 2.2
+"""Å; what is shorter may be a bond still, between atoms of some kind."""
 IN_ONE_PLACE = 1.0
 """Å; a ligand atom this near a heavy atom of the protein lies in it: bonds have 1.2."""
 FAR = 12.0
@@ -78,9 +80,11 @@ class Watch:
                 f"ligand atom {int(jump.argmax()) + 1} jumped {float(jump.max()):.0f} Å"
             )
         if len(self._bonds):
-            share = _lengths(now, self._bonds) / self._lengths
-            off = (share.log()).abs().argmax()
-            if not SQUEEZED < float(share[off]) < STRETCHED:
+            lengths = _lengths(now, self._bonds)
+            share = lengths / self._lengths
+            long = (share > STRETCHED) & (lengths > LONGEST_BOND)
+            off = (long | (share < SQUEEZED)).float().argmax()
+            if bool(long[off] | (share[off] < SQUEEZED)):
                 a, b = (self._bonds[off] + 1).tolist()
                 return (
                     f"the bond of ligand atoms {a} and {b} has "

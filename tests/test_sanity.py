@@ -88,11 +88,12 @@ def test_a_ligand_that_left_its_pocket_is_seen(complex_):
         obstacle_numbers=complex_.protein.obstacle_numbers[:1],
     )
     start = complex_.ligand.positions
-    near = start + lone.obstacle_positions[0] - start.mean(dim=0) - 4.0
+    near = start + lone.obstacle_positions[0] - start.mean(dim=0)
+    near = near - torch.tensor([9.0, 0.0, 0.0])
     ligand = replace(complex_.ligand, positions=near)
     watch = Watch(Complex(ligand=ligand, protein=lone), 1)
-    for step in range(1, 4):
-        watch.look(near[None] - 8.0 * step, step, 80.0 * step)
+    for step in range(1, 5):
+        watch.look(near[None] - torch.tensor([5.0 * step, 0, 0]), step, 80.0 * step)
     assert watch.broken[0].snapshot > 1
     assert "away from the protein" in watch.broken[0].reason
 

@@ -24,7 +24,7 @@ from tests.fuzz.targets import TARGETS, cases_of
 from tests.fuzz.worker import LIMIT_S, MEMORY_MB, WALL_S, run_case
 
 FINE = ("accepted", "refused")
-AT_ONCE = 400
+AT_ONCE = 1000
 """Cases per process, so that what one leaves in memory does not add up."""
 
 
@@ -108,8 +108,13 @@ class _Watch:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def campaign(total: int, seed: int, jobs: int, readers: list[str]) -> dict[str, Any]:
-    """All cases; counts by reader and outcome, and what was found."""
+def campaign(
+    total: int, seed: int, jobs: int, readers: list[str], output: Path | None
+) -> dict[str, Any]:
+    """All cases; counts by reader and outcome, and what was found.
+
+    Written after every chunk, so that a campaign that is stopped has its counts.
+    """
     started = time.monotonic()
     tasks = [
         (name, k, min(k + AT_ONCE, count))
@@ -119,33 +124,39 @@ def campaign(total: int, seed: int, jobs: int, readers: list[str]) -> dict[str, 
     ]
     counts = {x.name: Counter[str]() for x in TARGETS}
     findings: list[dict[str, Any]] = []
-    slowest = largest = 0.0
+    peaks = {"seconds": 0.0, "memory_mb": 0.0}
+
+    def result() -> dict[str, Any]:
+        return {
+            "seed": seed,
+            "cases": sum(sum(x.values()) for x in counts.values()),
+            "limits": {"seconds": LIMIT_S, "memory_mb": MEMORY_MB},
+            "minutes": round((time.monotonic() - started) / 60, 1),
+            "slowest_s": peaks["seconds"],
+            "largest_mb": peaks["memory_mb"],
+            "readers": {k: dict(v) for k, v in counts.items() if v},
+            "findings": sorted(findings, key=lambda x: (x["reader"], x["case"])),
+        }
 
     def run(task: tuple[str, int, int]) -> None:
-        nonlocal slowest, largest
         name, first, last = task
         for found in chunk(name, seed, first, last):
             outcome = found["outcome"]
             counts[name][outcome if outcome in FINE else "found"] += 1
-            slowest = max(slowest, found.get("seconds", 0.0))
-            largest = max(largest, found.get("memory_mb", 0.0))
+            for key, peak in peaks.items():
+                peaks[key] = max(peak, found.get(key, 0.0))
             if outcome not in FINE:
                 findings.append(found)
                 text = f"{name}:{found['case']} {outcome}: {found['what'][:300]!r}"
                 print(text, flush=True)
+            if output is not None and found["case"] % 100 == 0:
+                output.write_text(json.dumps(result(), indent=2) + "\n")
 
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(run, tasks))
-    return {
-        "seed": seed,
-        "cases": sum(sum(x.values()) for x in counts.values()),
-        "limits": {"seconds": LIMIT_S, "memory_mb": MEMORY_MB},
-        "minutes": round((time.monotonic() - started) / 60, 1),
-        "slowest_s": slowest,
-        "largest_mb": largest,
-        "readers": {k: dict(v) for k, v in counts.items() if v},
-        "findings": sorted(findings, key=lambda x: (x["reader"], x["case"])),
-    }
+    if output is not None:
+        output.write_text(json.dumps(result(), indent=2) + "\n")
+    return result()
 
 
 def main() -> int:
@@ -163,10 +174,9 @@ def main() -> int:
         name, _, case = given.only.partition(":")
         print(run_case(name, given.seed, int(case), given.keep))
         return 0
-    result = campaign(given.cases, given.seed, given.jobs, given.reader)
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
-        given.output.write_text(json.dumps(result, indent=2) + "\n")
+    result = campaign(given.cases, given.seed, given.jobs, given.reader, given.output)
     print(f"{result['cases']} inputs, {len(result['findings'])} findings, "
           f"{result['minutes']} minutes")  # fmt: skip
     for name, row in result["readers"].items():

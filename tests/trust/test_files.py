@@ -1,4 +1,4 @@
-"""Files that lie about what is in them are refused before memory or disk pays for it."""
+"""Files that lie about what is in them are refused before memory pays for it."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from neuralmd_cli.dataset.store import Store
-from neuralmd_cli.errors import InputError, NeuralMDError, WeightsError
+from neuralmd_cli.errors import InputError, WeightsError
 from neuralmd_cli.input_files import json_value, toml_tables, unzipped
 from neuralmd_cli.misato import read
 from neuralmd_cli.structure.protein import read_protein
@@ -173,11 +173,11 @@ def test_a_bomb_of_a_structure_is_read_in_bounded_memory(tmp_path):
 @pytest.mark.parametrize("depth", [1000, 100_000])
 def test_deep_nesting_is_an_error_not_a_crash(depth):
     """JSON and TOML alike."""
-    try:
-        json_value("[" * depth + "]" * depth)
-    except ValueError as error:
-        assert "deep" in str(error)
-    try:
-        toml_tables("x = " + "[" * depth + "]" * depth)
-    except ValueError as error:
-        assert not isinstance(error, NeuralMDError)
+    texts = "[" * depth + "]" * depth, "x = " + "[" * depth + "]" * depth
+    for read_text, text in zip((json_value, toml_tables), texts, strict=True):
+        problem = ""
+        try:
+            read_text(text)
+        except ValueError as error:
+            problem = str(error)
+        assert "deep" in problem or depth < 100_000

@@ -35,10 +35,10 @@ def no_sockets(monkeypatch) -> list[object]:
 @pytest.mark.parametrize(
     "words",
     [
-        ["weights", "fetch", "neuralmd-ode-published"],
-        ["weights", "info", "neuralmd-ode-published"],
-        ["data", "fetch", "--split", "misato-100", "-o", "md.hdf5"],
-        ["data", "fetch", "--all", "-o", "md.hdf5"],
+        ["weights", "fetch", "neuralmd-ode-misato100-published"],
+        ["weights", "info", "neuralmd-ode-misato100-published"],
+        ["data", "fetch", "misato-100", "-o", "md.hdf5"],
+        ["data", "fetch", "misato-all", "-o", "md.hdf5"],
     ],
 )
 def test_offline_touches_no_network(no_sockets, tmp_path, monkeypatch, way, words):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from neuralmd_cli.cli.main import app
 from tests.fuzz.seeds import complexes, recordings, runs
 
+TRAIN = ["train", "-o", "t", "--split", "s.toml"]
 READERS = {
     "protein": ["simulate", "--model", "frozen", "-o", "o.dcd", "-l", "l.sdf", "-p"],
     "ligand": ["simulate", "--model", "frozen", "-o", "o.dcd", "-p", "p.pdb", "-l"],
@@ -212,7 +213,7 @@ def test_a_full_disk_leaves_nothing_behind(folder, writer):
 @pytest.mark.parametrize(
     "words",
     [
-        [*SIMULATE[:5], "p.pdb", "-l", "l.sdf", "-o", "l.dcd"],
+        [*SIMULATE, "-o", "l.dcd"],
         ["rmsf", "run.dcd", "--csv", "run.dcd"],
         ["rmsf", "run.dcd", "--csv", "run.pdb"],
         ["rmsf", "run.dcd", "--plot", "run.png", "--csv", "link.csv"],
