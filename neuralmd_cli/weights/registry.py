@@ -36,7 +36,7 @@ class Entry:
             if type(getattr(self, x.name)) is not x.type:
                 raise TypeError(f"{x.name} is not of type {x.type}")
         for name in (self.file, self.card):
-            if PurePath(name).name != name:
+            if PurePath(name).name != name or name in ("", ".."):
                 raise ValueError(f"{name!r} is not a plain file name")
         wrong = len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")
         if wrong and (self.sha256 or not self.original):

@@ -13,6 +13,7 @@ import torch
 from rdkit import Chem
 
 from neuralmd_cli.dataset.prepare import prepare as make_store
+from neuralmd_cli.mdtraj_guard import quiet_mdtraj
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from neuralmd_cli.weights.registry import weights_dir
 from tests.dataset.own_md import own_md
@@ -178,7 +179,8 @@ def runs() -> tuple[Files, ...]:
         def make(folder: Path) -> None:
             md = own_md(folder, frames=4)
             (folder / "top.pdb").rename(folder / "run.pdb")
-            md.wrapped.save(str(folder / f"run{suffix}"))
+            with quiet_mdtraj():  # it would like another NetCDF library
+                md.wrapped.save(str(folder / f"run{suffix}"))
 
         return make
 
@@ -202,7 +204,8 @@ def own_simulations() -> tuple[Files, ...]:
     def make(suffix: str) -> Files:
         def write(folder: Path) -> None:
             md = own_md(folder, frames=5)
-            md.wrapped.save(str(folder / f"run{suffix}"))
+            with quiet_mdtraj():  # it would like another NetCDF library
+                md.wrapped.save(str(folder / f"run{suffix}"))
 
         return _first(_written(write), f"run{suffix}", "top.pdb", "ligand.sdf")
 
