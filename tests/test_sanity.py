@@ -7,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from neuralmd_cli import sanity
 from neuralmd_cli.cli.main import app
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.models.baselines.frozen import Frozen
@@ -16,6 +17,13 @@ from neuralmd_cli.structure.prepare import prepare
 from tests.fuzz.seeds import ROOT
 
 NIK = ROOT / "examples" / "nik"
+
+
+@pytest.fixture(autouse=True)
+def real_limits(monkeypatch, untrained_models_may_run) -> None:
+    """Those users have."""
+    for name, value in untrained_models_may_run.items():
+        monkeypatch.setattr(sanity, name, value)
 
 
 @pytest.fixture(scope="module")
