@@ -1,5 +1,6 @@
 """What every reader asks of a file first: that it is one, whole, and of a sane size."""
 
+import errno
 import json
 import stat
 import tomllib
@@ -32,7 +33,14 @@ def check_regular(path: Path) -> None:
     """
     try:
         mode = path.stat().st_mode
-    except (OSError, ValueError):
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError(
+                f"{str(path)[:60]}...: no file has a name this long.",
+                hint="Check the path.",
+            ) from None
+        return
+    except ValueError:
         return
     for is_kind, name in _KINDS:
         if is_kind(mode):

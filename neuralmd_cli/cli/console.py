@@ -40,6 +40,13 @@ class NeuralMDGroup(TyperGroup):
         except NeuralMDError as error:
             show_error(error)
             raise typer.Exit(EXIT_PROBLEM) from None
+        except OSError as error:
+            # A path that cannot be looked at, wherever that was tried.
+            if error.filename is None:
+                raise
+            name, reason = str(error.filename)[:200], error.strerror
+            show_error(NeuralMDError(f"{name}: {reason}.", hint="Check the path."))
+            raise typer.Exit(EXIT_PROBLEM) from None
         except KeyboardInterrupt:
             typer.echo("Interrupted.", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
