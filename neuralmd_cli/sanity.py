@@ -131,4 +131,5 @@ def breakdown(broken: Mapping[str, Any]) -> str:
 def _lengths(
     positions: Float[Tensor, "atoms 3"], bonds: Tensor
 ) -> Float[Tensor, " bonds"]:
-    return (positions[bonds[:, 0]] - positions[bonds[:, 1]]).norm(dim=1).clamp(min=0.01)
+    arms = positions[bonds[:, 0]] - positions[bonds[:, 1]]
+    return torch.linalg.vector_norm(arms, dim=1).clamp(min=0.01)

@@ -88,7 +88,7 @@ def sanitise(molecule: Chem.Mol, where: str) -> None:
                 Chem.SanitizeMol(molecule)
                 Chem.AssignStereochemistryFrom3D(molecule)
                 return
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             # Charges and valences beyond all bounds break RDKit's own assumptions.
             raise InputError(
                 f"{where}: RDKit cannot make sense of its atoms.",
