@@ -1,13 +1,16 @@
 """What a user can get wrong, said in one sentence with a remedy."""
 
+from neuralmd_cli.plain_text import printable
+
 
 class NeuralMDError(Exception):
     """A problem the user can solve: what is wrong, and a hint at what to do."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # File names, and names inside files, may hold commands to a terminal.
+        self.message = printable(message)
+        self.hint = printable(hint)
+        super().__init__(self.message)
 
 
 class InputError(NeuralMDError):

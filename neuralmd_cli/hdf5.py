@@ -1,5 +1,6 @@
 """Opening and reading HDF5 files, with a word on every way in which one can be bad."""
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuralmd_cli.errors import InputError, NeuralMDError
+from neuralmd_cli.input_files import check_regular
 
 try:
     import h5py
@@ -18,9 +20,26 @@ except ImportError as error:
     ) from error
 
 # Others take h5py from here, so that whoever comes first says that it is missing.
-__all__ = ["DAMAGED", "child", "h5py", "open_hdf5", "read_column", "read_rows"]
+__all__ = [
+    "DAMAGED",
+    "attribute",
+    "check_stored",
+    "child",
+    "h5py",
+    "names_in",
+    "open_hdf5",
+    "read_column",
+    "read_rows",
+]
 
 DAMAGED = "The entry is damaged; leave it out, or get the file again."
+LARGE = 64 * 2**20
+MOST_PACKED = 100
+"""Bytes a dataset may hold, and how many times smaller it may then be in the file.
+
+Coordinates shrink to a half or a third; a file can claim any number of bytes that it
+does not have.
+"""
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -30,6 +49,7 @@ def open_hdf5(path: Path) -> h5py.File:
     Raises:
         InputError: there is no such file, it is no HDF5, or only a part of one.
     """
+    check_regular(path)
     try:
         return h5py.File(path, "r")
     except FileNotFoundError as error:
@@ -59,6 +79,21 @@ def _why_unreadable(path: Path, error: OSError) -> str:
     return f"an HDF5 file that cannot be opened ({error})."
 
 
+def names_in(group: h5py.Group, where: str) -> list[str]:
+    """Names of a group's members, in the file's order.
+
+    Raises:
+        InputError: the file's own list of them cannot be read.
+    """
+    try:
+        return list(group)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{where}: its list of names cannot be read.",
+            hint="The file is damaged; get it again.",
+        ) from error
+
+
 def child(group: h5py.Group, name: str, kind: type, where: str) -> Any:  # noqa: ANN401
     """A member of a group.
 
@@ -72,15 +107,68 @@ def child(group: h5py.Group, name: str, kind: type, where: str) -> Any:  # noqa:
         InputError: it is not there, or of another kind.
     """
     try:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
+            raise InputError(
+                f"{where}: {name} is a link to {link.path}, not data; links are not "
+                "followed, as they may lead to any file of this machine.",
+                hint="Get a file that holds its data itself.",
+            )
         found = group.get(name)
-    except (OSError, RuntimeError, KeyError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise InputError(f"{where}: {name} cannot be opened.", hint=DAMAGED) from error
     if isinstance(found, kind):
+        if isinstance(found, h5py.Dataset):
+            check_stored(found.id, f"{where}: {name}")
         return found
     what = "group" if kind is h5py.Group else "dataset"
     if found is None:
         raise InputError(f"{where} lacks the {what} {name}.", hint=DAMAGED)
     raise InputError(f"{where}: {name} is not a {what}.", hint=DAMAGED)
+
+
+def check_stored(dataset: h5py.h5d.DatasetID, where: str) -> None:
+    """Refuse a dataset whose numbers lie elsewhere, or are far more than is there.
+
+    By h5py's low-level calls, which cost microseconds.
+
+    Raises:
+        InputError: see above.
+    """
+    properties = dataset.get_create_plist()
+    layout = properties.get_layout()
+    if layout == h5py.h5d.VIRTUAL or properties.get_external_count():
+        raise InputError(
+            f"{where} holds no data itself but names another file; such are not read.",
+            hint="Get a file that holds its data itself.",
+        )
+    shape = dataset.shape or ()
+    chunk = properties.get_chunk() if layout == h5py.h5d.CHUNKED else ()
+    wanted = dataset.dtype.itemsize * max(prod(shape), prod(chunk))
+    if wanted > LARGE and wanted > MOST_PACKED * dataset.get_storage_size():
+        raise InputError(
+            f"{where} has shape {shape}, {wanted / 2**20:.0f} MB, but only "
+            f"{dataset.get_storage_size() / 2**20:.1f} MB are in the file.",
+            hint=DAMAGED,
+        )
+
+
+def attribute(
+    owner: h5py.Group, name: str, default: str | int | float = ""
+) -> str | int | float:
+    """An attribute as plain Python; `default` where it is missing or unreadable.
+
+    A list, or anything else that is neither text nor number, becomes text.
+    """
+    try:
+        value = owner.attrs.get(name, default)
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError):
+        return default
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def read_rows(dataset: h5py.Dataset, rows: slice, where: str) -> NDArray[Any]:
@@ -91,8 +179,8 @@ def read_rows(dataset: h5py.Dataset, rows: slice, where: str) -> NDArray[Any]:
     """
     try:
         return np.asarray(dataset[rows] if dataset.ndim else dataset[()])
-    except (OSError, RuntimeError) as error:
-        name = dataset.name.rsplit("/", 1)[-1]
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        name = str(dataset.name).rsplit("/", 1)[-1]
         raise InputError(
             f"{where}: {name} cannot be read ({error}).", hint=DAMAGED
         ) from error

@@ -9,7 +9,16 @@ import torch
 from numpy.typing import NDArray
 
 from neuralmd_cli.errors import InputError
-from neuralmd_cli.hdf5 import DAMAGED, child, h5py, open_hdf5, read_column, read_rows
+from neuralmd_cli.hdf5 import (
+    DAMAGED,
+    attribute,
+    child,
+    h5py,
+    names_in,
+    open_hdf5,
+    read_column,
+    read_rows,
+)
 from neuralmd_cli.misato_topology import (
     Atoms,
     backbone_atoms,
@@ -57,7 +66,7 @@ class Reading:
 def recording_names(path: Path) -> list[str]:
     """Names of the complexes in a file, in the file's order."""
     with open_hdf5(path) as file:
-        return list(file.keys())
+        return names_in(file, path.name)
 
 
 def read_recording(path: Path, name: str) -> Recording:
@@ -113,7 +122,7 @@ def read(path: Path, name: str) -> Reading:
         check_ligand(atoms, where)
         coordinates, centres = _coordinates(dataset, atoms.heavy, where)
         values = _frame_values(group, len(coordinates), where)
-        attributes = {k: _plain(v) for k, v in group.attrs.items()}
+        attributes = {k: attribute(group, k) for k in group.attrs}
     backbone, incomplete = backbone_atoms(atoms, where)
     # Only heavy atoms were read: indices among them, from here on.
     rows = np.searchsorted(atoms.heavy, backbone)
@@ -156,12 +165,13 @@ def read(path: Path, name: str) -> Reading:
 
 
 def _group(file: h5py.File, path: Path, name: str) -> h5py.Group:
-    if name not in file:
-        shown = ", ".join(list(file)[:5])
+    names = names_in(file, path.name)
+    if name not in names:
+        shown = ", ".join(names[:5])
         raise InputError(
             f"{path.name}: there is no complex {name!r}.",
-            hint=f"The file holds {len(file)}, among them {shown}."
-            if len(file)
+            hint=f"The file holds {len(names)}, among them {shown}."
+            if names
             else "The file is empty.",
         )
     return child(file, name, h5py.Group, path.name)
@@ -208,7 +218,7 @@ def _trajectory(group: h5py.Group, atoms: Atoms, where: str) -> h5py.Dataset:
             hint=DAMAGED,
         )
     snapshots = dataset.shape[0]
-    spacing = _plain(group.attrs.get(SPACING, MISATO_SPACING_PS))
+    spacing = attribute(group, SPACING, MISATO_SPACING_PS)
     if not isinstance(spacing, int | float) or not 0 < spacing < float("inf"):
         raise InputError(
             f"{where}: the attribute {SPACING} is {spacing!r}, not a time.",
@@ -309,12 +319,3 @@ def _frame_values(group: h5py.Group, frames: int, where: str) -> dict[str, Any]:
             )
         values[field] = torch.from_numpy(column)
     return values
-
-
-def _plain(value: Any) -> str | int | float:  # noqa: ANN401 - h5py gives any type
-    """An attribute as plain Python; what is no number becomes text."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, str | int | float) else str(value)

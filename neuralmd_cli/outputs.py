@@ -1,6 +1,5 @@
 """The files of one run: their names, whether they may be written, and all at once."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neuralmd_cli.errors import OutputError
+from neuralmd_cli.input_files import json_value
 
 FORMATS = (".dcd", ".xtc")
 
@@ -68,7 +68,7 @@ def check_output(output: Path, replicas: int, inputs: Sequence[Path]) -> None:
 def _outputs_before(record: Path) -> list[str]:
     """Files of an earlier run by its record; none where there is no such record."""
     try:
-        outputs = json.loads(record.read_text(encoding="utf-8"))["outputs"]
+        outputs = json_value(record.read_text(encoding="utf-8"))["outputs"]
     except (OSError, ValueError, LookupError, TypeError):
         return []
     return outputs if isinstance(outputs, list) else []

@@ -1,13 +1,8 @@
 """Trajectory files back in, ours or foreign: DCD, XTC, TRR, NetCDF, multi-model PDB."""
 
-import ctypes
-import os
 import re
 import struct
-import sys
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +16,13 @@ from numpy import ndarray
 from torch import Tensor
 
 from neuralmd_cli.errors import InputError
+from neuralmd_cli.frame_headers import check_headers, dcd_times
+from neuralmd_cli.input_files import check_regular
 from neuralmd_cli.ligand_residue import find_ligand, residue_label
+from neuralmd_cli.mdtraj_guard import check_unpacking, quiet_mdtraj
 from neuralmd_cli.plain_path import plain_path
-from neuralmd_cli.units import ANGSTROM_PER_NM, PS_PER_AKMA
+from neuralmd_cli.plain_text import printable
+from neuralmd_cli.units import ANGSTROM_PER_NM
 
 SUFFIXES = (".dcd", ".xtc", ".trr", ".nc", ".ncdf", ".netcdf", ".pdb")
 _VALUES_AT_ONCE = 3_000_000
@@ -36,6 +35,7 @@ _UNREADABLE = (
     TypeError,
     AttributeError,
     struct.error,
+    AssertionError,
 )
 """What mdtraj and its parsers raise on damaged files."""
 
@@ -189,6 +189,7 @@ def topology_path(path: Path, top: Path | None) -> Path:
         InputError: a file is not there, or the trajectory's format is unknown.
     """
     for file in [path] if top is None else [path, top]:
+        check_regular(file)
         if not file.is_file():
             raise InputError(f"{file} does not exist.", hint="Check the file name.")
     if path.suffix.lower() not in SUFFIXES:
@@ -198,6 +199,7 @@ def topology_path(path: Path, top: Path | None) -> Path:
             hint="Use a .dcd, .xtc, .trr, .nc or multi-model .pdb file.",
         )
     top = _own_topology(path) if top is None else top
+    check_regular(top)
     if not top.is_file():
         raise InputError(
             f"{path.name} says nothing about its atoms, and there is no {top.name} "
@@ -219,12 +221,18 @@ def read_topology(top: Path) -> mdtraj.Topology:
     known = {"standard_names": False} if top.name.lower().endswith(".pdb") else {}
     try:
         with plain_path(top) as plain:
-            return mdtraj.load_topology(str(plain), **known)
+            topology = mdtraj.load_topology(str(plain), **known)
     except _UNREADABLE as error:
         raise InputError(
-            f"{top.name} cannot be read as a topology: {error}",
+            f"{top.name} cannot be read as a topology: "
+            f"{error or 'its records do not fit each other'}.",
             hint="A PDB file with the atoms of the trajectory, in its order, will do.",
         ) from error
+    for part in (*topology.residues, *topology.atoms):
+        part.name = printable(part.name)
+    for chain in topology.chains:
+        chain.chain_id = None if chain.chain_id is None else printable(chain.chain_id)
+    return topology
 
 
 def read_frames(path: Path, top: Path, n_atoms: int) -> Iterator[Frames]:
@@ -239,6 +247,7 @@ def read_frames(path: Path, top: Path, n_atoms: int) -> Iterator[Frames]:
         InputError: the file is damaged, cut off or of another atom count.
     """
     done = 0
+    check_headers(path, n_atoms)
     try:
         for frames in _raw_frames(path, max(1, _VALUES_AT_ONCE // (3 * n_atoms))):
             found = frames.positions.shape[1]
@@ -255,7 +264,7 @@ def read_frames(path: Path, top: Path, n_atoms: int) -> Iterator[Frames]:
             f"{path.name} is damaged or cut off after {done} readable frames: {error}",
             hint="Write or copy the file again.",
         ) from error
-    expected = _dcd_times(path)[0] if path.suffix.lower() == ".dcd" else done
+    expected = dcd_times(path)[0] if path.suffix.lower() == ".dcd" else done
     if expected > done:
         raise InputError(
             f"{path.name} is cut off: its header says {expected} frames, {done} are "
@@ -276,6 +285,8 @@ def _raw_frames(path: Path, step: int) -> Iterator[Frames]:
             cells=None if cells is None else cells * ANGSTROM_PER_NM,
         )
         return
+    if suffix == ".xtc":
+        check_unpacking(path, step)
     with plain_path(path) as plain, mdtraj.open(str(plain)) as file:
         scale = ANGSTROM_PER_NM if file.distance_unit == "nanometers" else 1.0
         while True:
@@ -319,7 +330,7 @@ def frame_times(
     """
     notes = []
     if path.suffix.lower() == ".dcd":
-        _, first, interval = _dcd_times(path)
+        _, first, interval = dcd_times(path)
         times = first + interval * np.arange(len(times))
     timed = bool(np.isfinite(times).all())
     if not timed:
@@ -336,28 +347,6 @@ def frame_times(
     return times, timed, tuple(notes)
 
 
-def _dcd_times(path: Path) -> tuple[int, float, float]:
-    """Frames a DCD header promises, time of the first and interval, ps.
-
-    Both byte orders; X-PLOR writes the step as double, CHARMM and we as float. The
-    times are NaN if the header has another form than the one everybody writes.
-    """
-    with path.open("rb") as file:
-        head = file.read(92)
-    for order in "<>":
-        if head[:8] == struct.pack(order + "i", 84) + b"CORD" and len(head) == 92:
-            frames, start, every = struct.unpack(order + "3i", head[8:20])
-            charmm = struct.unpack(order + "i", head[84:88])[0] != 0
-            (delta,) = struct.unpack_from(order + ("f" if charmm else "d"), head, 44)
-            every = max(every, 1)
-            if (start, every, delta) == (0, 1, 1.0):
-                return frames, np.nan, np.nan  # what mdtraj writes, whatever the times
-            # float32 has seven digits: what is beyond them is noise
-            interval = float(f"{delta * every * PS_PER_AKMA:.7g}")
-            return frames, interval * start / every, interval
-    return 0, np.nan, np.nan
-
-
 def _bonds(topology: mdtraj.Topology, atoms: list[int]) -> Int[Tensor, "bonds 2"]:
     """Bonds within the ligand, as places in `atoms`."""
     place = {atom: index for index, atom in enumerate(atoms)}
@@ -372,26 +361,3 @@ def _bonds(topology: mdtraj.Topology, atoms: list[int]) -> Int[Tensor, "bonds 2"
 def _number(atom: Atom) -> int:
     """Atomic number; 0 for a virtual site or an unknown element."""
     return 0 if atom.element is None else int(atom.element.atomic_number)
-
-
-@contextmanager
-def quiet_mdtraj() -> Iterator[None]:
-    """Keep mdtraj from talking to the user while it reads.
-
-    Its DCD plugin prints on C's stdout, where a command's JSON goes; its warnings are
-    about its own optional packages and about serial numbers nothing here depends on.
-    """
-    libc = ctypes.CDLL(None)
-    sys.stdout.flush()
-    libc.fflush(None)
-    kept = os.dup(1)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            yield
-    finally:
-        libc.fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)

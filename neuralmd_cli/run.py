@@ -29,6 +29,7 @@ from neuralmd_cli.run_warnings import (
     system_warnings,
     trained_elements,
 )
+from neuralmd_cli.sanity import breakdown, broken_replicas
 from neuralmd_cli.simulation import simulate, snapshot_times
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
 from neuralmd_cli.system_choice import find_weights, load_system, model_used
@@ -162,6 +163,7 @@ def simulate_complex(
     )
     rollout = clock.lap("rollout")
     checks = judge(prepared, trajectories)
+    broken = broken_replicas(trajectories)
     clock.lap("analyse")
     snapshots = len(times) * replicas
     inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
@@ -200,11 +202,12 @@ def simulate_complex(
             metrics=loaded.metrics if loaded else {},
             caveat=system.caveat(settings),
         ),
-        warnings=[*warnings, *result_warnings(checks)],
+        warnings=[*warnings, *result_warnings(checks), *map(breakdown, broken)],
         notes=list(prepared.notes),
         written=Written(),
         outputs=[],
         outputs_sha256={},
+        broken=broken,
     )
     return Run(
         inputs=inputs,

@@ -6,7 +6,7 @@ The schema is documented in docs/run_record.md.
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ class RunRecord:
     written: Written
     outputs: list[str]
     outputs_sha256: dict[str, str]  # of all of them but the record itself
+    broken: list[dict[str, Any]] = field(default_factory=list)  # replicas cut short
 
     def to_json(self) -> str:
         """The record as indented JSON, with its schema number first."""

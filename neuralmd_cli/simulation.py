@@ -9,14 +9,13 @@ from jaxtyping import Float
 from rdkit import Chem
 from torch import Tensor
 
-from neuralmd_cli.complex import Batch, Complex, collate
+from neuralmd_cli.complex import Complex, collate
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
-from neuralmd_cli.trajectory import Trajectory
+from neuralmd_cli.sanity import Watch
+from neuralmd_cli.trajectory import Broken, Trajectory
 from neuralmd_cli.units import PS_PER_NS
 
-FARTHEST = 100.0
-"""Å a ligand atom may move before a rollout counts as broken down."""
 MOST_SNAPSHOTS = 1_000_000
 """As many as the memory of a usual machine holds, all being kept until the end."""
 
@@ -86,10 +85,11 @@ def simulate(
         on_snapshot: told how many snapshots are done.
 
     Returns:
-        One trajectory per replica; the start itself is not among its frames.
+        One trajectory per replica; the start itself is not among its frames. One that
+        broke down ends before the snapshot in which it did, and says why.
 
     Raises:
-        SimulationError: an atom flew off, or its position stopped being a number.
+        SimulationError: a replica broke down in its first snapshot.
         InputError: a setting that the system does not have.
     """
     settled = system.settled(settings or Settings())
@@ -135,6 +135,7 @@ def simulate_each(
 
     Returns:
         Of each complex one trajectory per replica, on the CPU, or why there is none.
+        A replica that breaks down ends with the snapshot before (see `sanity`).
 
     Raises:
         InputError: a setting that the system does not have.
@@ -147,45 +148,60 @@ def simulate_each(
         if molecules is None
         else [x for x in molecules for _ in range(replicas)],
     )
-    broken: list[SimulationError | None] = [None] * len(complexes)
+    watches = [
+        Watch(x.to(torch.device("cpu"), torch.float32), replicas) for x in complexes
+    ]
+    rows = [x.ligand.n_atoms for x in complexes for _ in range(replicas)]
     frames = []
     with torch.no_grad():
         states = system.rollout(start, times, settings)
-        for time_ps, (velocities, positions) in zip(times, states, strict=True):
-            for row in _astray(start.batch, positions):
-                owner = row // replicas
-                broken[owner] = broken[owner] or _breakdown(time_ps)
-            if all(broken):
-                return [x for x in broken if x is not None]
+        for done, (velocities, positions) in enumerate(states, start=1):
             frames.append((velocities.cpu(), positions.cpu()))
-            on_snapshot(len(frames))
-    at = torch.tensor(times, dtype=torch.float64)
-    rows = [x.ligand.n_atoms for x in complexes for _ in range(replicas)]
-    parts = [
-        Trajectory(times=at, velocities=v, positions=x)
-        for v, x in zip(
-            torch.split(torch.stack([v for v, _ in frames]), rows, dim=1),
-            torch.split(torch.stack([x for _, x in frames]), rows, dim=1),
-            strict=True,
+            parts = torch.split(frames[-1][1], rows)
+            for k, watch in enumerate(watches):
+                seen = torch.stack(parts[k * replicas : (k + 1) * replicas])
+                watch.look(seen, done, times[done - 1])
+            if all(x.is_over for x in watches):
+                break
+            on_snapshot(done)
+    moving = torch.split(torch.stack([v for v, _ in frames]), rows, dim=1)
+    placed = torch.split(torch.stack([x for _, x in frames]), rows, dim=1)
+    found: list[list[Trajectory] | SimulationError] = []
+    for k, watch in enumerate(watches):
+        first = next(
+            (x for x in watch.broken if x is not None and x.snapshot == 1), None
         )
-    ]
-    return [
-        why or parts[k * replicas : (k + 1) * replicas] for k, why in enumerate(broken)
-    ]
+        own = range(k * replicas, (k + 1) * replicas)
+        found.append(
+            _broken_at_once(first)
+            if first is not None
+            else [
+                _until_broken(why, moving[row], placed[row], times)
+                for why, row in zip(watch.broken, own, strict=True)
+            ]
+        )
+    return found
 
 
-def _astray(batch: Batch, positions: Float[Tensor, "atoms 3"]) -> list[int]:
-    """Rows of the batch of which an atom flew off, or is nowhere."""
-    # Written so that NaN fails as well.
-    near = ((positions - batch.positions).abs() < FARTHEST).all(dim=1)
-    if bool(near.all()):
-        return []
-    return sorted(set(batch.atom_complex[~near].tolist()))
+def _until_broken(
+    broken: Broken | None,
+    velocities: Float[Tensor, "frames atoms 3"],
+    positions: Float[Tensor, "frames atoms 3"],
+    times: Sequence[float],
+) -> Trajectory:
+    """The snapshots of one replica, up to the last before it broke down."""
+    kept = len(times) if broken is None else broken.snapshot - 1
+    return Trajectory(
+        times=torch.tensor(times[:kept], dtype=torch.float64),
+        positions=positions[:kept],
+        velocities=velocities[:kept],
+        broken=broken,
+    )
 
 
-def _breakdown(time_ps: float) -> SimulationError:
+def _broken_at_once(broken: Broken) -> SimulationError:
     return SimulationError(
-        f"At {time_ps:g} ps an atom is more than {FARTHEST:g} Å from its start, or "
-        "nowhere: the rollout broke down. Nothing was written.",
+        f"At {broken.time_ps:g} ps, the first snapshot, {broken.reason}: the rollout "
+        "broke down. Nothing was written.",
         hint="Try a smaller --step-ps, and check the starting pose.",
     )

@@ -7,6 +7,15 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
+class Broken:
+    """The first snapshot of a rollout that no molecule could be in, and why."""
+
+    snapshot: int  # from 1; the start is none
+    time_ps: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trajectory:
     """Positions of a ligand's heavy atoms over time, one replica.
 
@@ -16,6 +25,7 @@ class Trajectory:
     times: Float[Tensor, " frames"]  # ps
     positions: Float[Tensor, "frames atoms 3"]  # Å
     velocities: Float[Tensor, "frames atoms 3"]  # Å/ps
+    broken: Broken | None = None  # why it ends before its time; None: it does not
 
     @property
     def n_frames(self) -> int:

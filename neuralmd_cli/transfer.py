@@ -1,10 +1,52 @@
 """What every download shares: how far it is, and what went wrong in words."""
 
-from typing import Protocol, runtime_checkable
+import os
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
+import requests
 from requests import exceptions
 
+from neuralmd_cli.errors import DownloadError
+
 TIMEOUT_S = 30
+OFFLINE_VARIABLE = "NEURALMD_OFFLINE"
+NO = ("", "0", "false", "no", "off")
+
+
+def is_offline() -> bool:
+    """True if `--offline` or `NEURALMD_OFFLINE` forbids every network access."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in NO
+
+
+def check_online(address: str) -> None:
+    """Stop before a network is touched that must not be.
+
+    Raises:
+        DownloadError: the user asked to stay offline.
+    """
+    if is_offline():
+        raise DownloadError(
+            f"{address} is needed, but neuralmd is offline.",
+            hint=f"Leave out --offline (and unset {OFFLINE_VARIABLE}), or fetch it on "
+            "another machine and give the file.",
+        )
+
+
+def refuse_downgrade(response: requests.Response, *_: Any, **__: Any) -> None:  # noqa: ANN401
+    """A hook of requests: no redirect from https to what anybody may have changed.
+
+    Raises:
+        InvalidSchema: the answer leads from https elsewhere.
+    """
+    target = response.headers.get("Location")
+    if not response.is_redirect or target is None:
+        return
+    here, there = urlsplit(response.url).scheme, urlsplit(target).scheme
+    if there and there != here and there != "https":
+        raise exceptions.InvalidSchema(
+            f"it leads on to {there}, which is less safe than {here}"
+        )
 
 
 @runtime_checkable

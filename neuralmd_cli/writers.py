@@ -4,6 +4,7 @@ Atoms of the topology that the positions handed over do not cover come first in 
 frame and stay where the topology has them: the rigid protein.
 """
 
+import errno
 import os
 import secrets
 import struct
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -190,7 +192,7 @@ def write_trajectory(
         if suffix == ".dcd":
             with DCDTrajectoryFile(str(plain), "w") as dcd:
                 for _, frames in _chunks(path, positions, topology):
-                    dcd.write(frames)
+                    _write_dcd(dcd, frames)
             _patch(temporary, header)
         else:
             with XTCTrajectoryFile(str(plain), "w") as xtc:
@@ -203,6 +205,14 @@ def write_trajectory(
                         # all zero is "no cell"; left out it would be a cube of 1 nm
                         box=np.zeros((len(frames), 3, 3), dtype=np.float32),
                     )
+
+
+def _write_dcd(dcd: Any, frames: Float[ndarray, "chunk all 3"]) -> None:  # noqa: ANN401
+    """Write frames, or say that the disk is full: mdtraj fails at saying it."""
+    try:
+        dcd.write(frames)
+    except TypeError as error:
+        raise OSError(errno.ENOSPC, "no space is left for the file") from error
 
 
 def _chunks(

@@ -258,7 +258,7 @@ def test_models_of_a_pdb_file_are_frames(written, tmp_path):
 @pytest.mark.parametrize("charmm", [True, False])
 def test_dcd_headers_of_other_programs_are_understood(written, order, charmm):
     """Either byte order, step as float (CHARMM) or double (X-PLOR): same times."""
-    from neuralmd_cli.readers import _dcd_times
+    from neuralmd_cli.frame_headers import dcd_times
 
     head = struct.pack(order + "i4s3i", 84, b"CORD", FRAMES, 1000, 500) + bytes(24)
     delta = struct.pack(order + ("f" if charmm else "d"), 0.002 / 0.04888821)
@@ -266,7 +266,7 @@ def test_dcd_headers_of_other_programs_are_understood(written, order, charmm):
     head += struct.pack(order + "2i", 24 if charmm else 0, 84)
     path = written()
     path.write_bytes(head)
-    frames, first, interval = _dcd_times(path)
+    frames, first, interval = dcd_times(path)
     assert (frames, first, interval) == (FRAMES, pytest.approx(2), pytest.approx(1))
 
 

@@ -16,6 +16,7 @@ from neuralmd_cli.benchmark.table import POOLED, Row
 from neuralmd_cli.benchmark.text import table_latex, table_markdown
 from neuralmd_cli.errors import OutputError
 from neuralmd_cli.outputs import all_or_nothing
+from neuralmd_cli.plain_text import spreadsheet_cell
 
 RESULTS, RECORD = "results.csv", "run.json"
 NAMES = (RESULTS, "table.csv", "table.json", "table.md", "table.tex", RECORD)
@@ -132,7 +133,8 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow([spreadsheet_cell(x) if isinstance(x, str) else x for x in row])
     return text.getvalue()
 
 

@@ -15,6 +15,7 @@ from neuralmd_cli.benchmark.layout import (
 )
 from neuralmd_cli.benchmark.record import EvalRecord
 from neuralmd_cli.benchmark.table import Row
+from neuralmd_cli.plain_text import printable
 
 CAPTION = (
     "Published: the paper's definitions and pooling, coordinates as recorded, ± over "
@@ -86,7 +87,14 @@ def _cell(row: Row, name: str) -> str:
 
 def _pipe(grid: Sequence[Sequence[str]]) -> str:
     rule = ["---", *("---:" for _ in grid[0][1:])]
-    return "\n".join(f"| {' | '.join(x)} |" for x in (grid[0], rule, *grid[1:]))
+    lines = (map(_plain, grid[0]), rule, *(map(_plain, x) for x in grid[1:]))
+    return "\n".join(f"| {' | '.join(x)} |" for x in lines)
+
+
+def _plain(text: str) -> str:
+    """A cell that stays one: names come from checkpoints, which may say anything."""
+    letters = printable(text).replace("\n", " ").replace("\\", "\\\\")
+    return letters.replace("|", r"\|").replace("<", "&lt;")
 
 
 def table_latex(rows: Sequence[Row]) -> str:
@@ -115,6 +123,12 @@ def _tabular(grid: Sequence[Sequence[str]]) -> str:
 
 _TEX = str.maketrans(
     {
+        "\\": r"\textbackslash{}",
+        "{": r"\{",
+        "}": r"\}",
+        "$": r"\$",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
         "%": r"\%",
         "_": r"\_",
         "&": r"\&",

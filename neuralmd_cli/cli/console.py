@@ -1,6 +1,7 @@
 """What goes to the terminal besides results: errors, logging, progress on stderr."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +13,14 @@ from typer.core import TyperGroup
 
 from neuralmd_cli.cli.config import add_config
 from neuralmd_cli.errors import NeuralMDError
+from neuralmd_cli.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
+OFFLINE = "NEURALMD_OFFLINE"
+"""Variable that `--offline` sets for as long as a command runs."""
 EXIT_PROBLEM = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -34,6 +38,7 @@ class NeuralMDGroup(TyperGroup):
 
     def invoke(self, ctx: object) -> object:
         """Run the command; say in one or two lines what stopped it."""
+        offline = os.environ.get(OFFLINE, "")
         try:
             # The type of a group's context is private to typer; this is its public one.
             result: object = super().invoke(cast("typer.Context", ctx))
@@ -43,9 +48,18 @@ class NeuralMDGroup(TyperGroup):
         except NeuralMDError as error:
             show_error(error)
             raise typer.Exit(EXIT_PROBLEM) from None
+        except OSError as error:
+            # A path that cannot be looked at, wherever that was tried.
+            if error.filename is None:
+                raise
+            name, reason = str(error.filename)[:200], error.strerror
+            show_error(NeuralMDError(f"{name}: {reason}.", hint="Check the path."))
+            raise typer.Exit(EXIT_PROBLEM) from None
         except KeyboardInterrupt:
             typer.echo("Interrupted.", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
+        finally:
+            os.environ[OFFLINE] = offline
 
 
 def show_error(error: NeuralMDError) -> None:
@@ -61,7 +75,7 @@ class EchoHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
-        typer.echo(self.format(record), err=True)
+        typer.echo(printable(self.format(record)), err=True)
 
 
 def set_up_logging(verbosity: int) -> None:
@@ -77,8 +91,15 @@ def set_up_logging(verbosity: int) -> None:
 def print_table(table: "Table") -> None:
     """A table on stdout; its text is text, so `A:A:1` stays and is no emoji."""
     from rich.console import Console
+    from rich.text import Text
 
-    Console(markup=False, emoji=False, highlight=False).print(table)
+    class PlainConsole(Console):
+        """Names in files may hold commands to the terminal: shown, not obeyed."""
+
+        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
+            return super().render_str(printable(text), **options)
+
+    PlainConsole(markup=False, emoji=False, highlight=False).print(table)
 
 
 def show_any_letter() -> None:

@@ -3,6 +3,7 @@
 Command modules import only typer and `cli.options` at the top, so `--help` is quick.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -10,7 +11,12 @@ import typer
 from neuralmd_cli.cli import weights
 from neuralmd_cli.cli.cluster import cluster
 from neuralmd_cli.cli.compare import compare
-from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_letter
+from neuralmd_cli.cli.console import (
+    OFFLINE,
+    NeuralMDGroup,
+    set_up_logging,
+    show_any_letter,
+)
 from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.doctor import doctor
@@ -71,6 +77,13 @@ def neuralmd(
             show_default=False,
         ),
     ] = 0,
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Touch no network, whatever is missing; so does NEURALMD_OFFLINE=1.",
+        ),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -84,3 +97,6 @@ def neuralmd(
     """Predict how a ligand moves in its pocket, in seconds."""
     show_any_letter()
     set_up_logging(verbose)
+    if offline:
+        # In the environment, so that processes a command starts stay offline too.
+        os.environ[OFFLINE] = "1"

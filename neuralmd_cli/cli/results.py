@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from neuralmd_cli.plain_text import printable, spreadsheet_cell
+
 
 def check_outputs(inputs: Iterable[Path], **outputs: Path | None) -> None:
     """Never write over what is read, nor one result over another, nor in vain.
@@ -55,7 +57,7 @@ def trajectory_inputs(trajectory: Path, top: Path | None) -> list[Path]:
 def show_notes(notes: Iterable[str]) -> None:
     """What a reader should know of how the result came about, on stderr."""
     for note in dict.fromkeys(notes):
-        typer.echo(f"Note: {note}.", err=True)
+        typer.echo(printable(f"Note: {note}."), err=True)
 
 
 def show_written(*files: Path | None) -> None:
@@ -88,6 +90,8 @@ def write_csv(
 def _cell(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.6f}" if math.isfinite(value) else ""
+    if isinstance(value, str):
+        return spreadsheet_cell(value)
     return "" if value is None else value
 
 

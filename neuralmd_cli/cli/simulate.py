@@ -239,6 +239,16 @@ def simulate(
             quiet=quiet,
             silent=quiet or as_json,
         )
+    if run.record.broken:
+        from neuralmd_cli.errors import SimulationError
+
+        count = len(run.record.broken)
+        raise SimulationError(
+            f"{count} of {run.record.replicas} replicas broke down, see the warnings; "
+            "what is written ends before.",
+            hint="Try a smaller --step-ps, and check the starting pose. The run record "
+            "says under broken where and why.",
+        )
 
 
 def _write_report(

@@ -12,6 +12,7 @@ from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import EXIT_PROBLEM, download_progress, print_table
 from neuralmd_cli.cli.options import Json, Quiet, WeightsUrl
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.plain_text import printable
 
 if TYPE_CHECKING:
     from neuralmd_cli.weights.checkpoint import Checkpoint
@@ -104,7 +105,7 @@ def info(
         _print_json(facts)
     else:
         for key, value in _flat(facts):
-            typer.echo(f"{key}: {value}")
+            typer.echo(printable(f"{key}: {value}"))
 
 
 @app.command()

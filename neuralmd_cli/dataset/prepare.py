@@ -23,9 +23,9 @@ from neuralmd_cli.dataset.store import (
     Source,
     Store,
     put_together,
-    read_entry,
     write_part,
 )
+from neuralmd_cli.dataset.stored_entry import read_entry
 from neuralmd_cli.errors import InputError, NeuralMDError, OutputError
 from neuralmd_cli.hdf5 import h5py
 from neuralmd_cli.misato import read, recording_names

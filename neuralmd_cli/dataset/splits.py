@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from neuralmd_cli.errors import InputError
+from neuralmd_cli.input_files import check_regular, toml_tables
 
 Part = Literal["train", "val", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -80,7 +81,7 @@ def load_split(name_or_path: str) -> Split:
     if name_or_path in _NAMED:
         return _NAMED[name_or_path]()
     path = Path(name_or_path)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return read_split(path)
     raise InputError(
         f"There is no split or file named {name_or_path}.",
@@ -94,8 +95,9 @@ def read_split(path: Path) -> Split:
     Raises:
         InputError: the file cannot be read or is not as described.
     """
+    check_regular(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         if path.suffix.lower() == ".toml":
             return _from_toml(path, text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -212,7 +214,7 @@ _NAMED: dict[str, Callable[[], Split]] = {
 
 def _from_toml(path: Path, text: str) -> Split:
     parts: dict[Part, tuple[str, ...]] = {}
-    for key, ids in tomllib.loads(text).items():
+    for key, ids in toml_tables(text).items():
         part = next((p for p in PARTS if ALIASES.get(key, key) == p), None)
         if part is None:
             raise InputError(

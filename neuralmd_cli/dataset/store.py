@@ -19,12 +19,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from neuralmd_cli.dataset.entry import FRAME, LIGAND_ATOM, RESIDUE, Arrays, Entry
+from neuralmd_cli.dataset.entry import Entry
+from neuralmd_cli.dataset.stored_entry import RENEW, read_entry, read_facts
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.hdf5 import DAMAGED, child, h5py, open_hdf5, read_rows
+from neuralmd_cli.hdf5 import (
+    attribute,
+    child,
+    h5py,
+    names_in,
+    open_hdf5,
+    read_rows,
+)
 
 FORMAT = "neuralmd-store"
 VERSION = 1
@@ -34,7 +39,6 @@ COMPRESSED = ("ligand_positions", "protein_positions", "backbone_atoms")
 LEVEL = 4
 LIBVER = ("v110", "v110")
 """The file format of HDF5 1.10: little overhead for small datasets and many names."""
-RENEW = "Make the store again with `neuralmd data prepare`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,9 @@ class Store:
     def unlisted(self) -> list[str]:
         """Names of groups that the manifest does not list."""
         complexes = child(self._open(), COMPLEXES, h5py.Group, self.path.name)
-        return sorted(set(complexes) - set(self.manifest.sha256))
+        return sorted(
+            set(names_in(complexes, self.path.name)) - set(self.manifest.sha256)
+        )
 
     def _group(self, name: str) -> h5py.Group:
         if name not in self.manifest.sha256:
@@ -131,7 +137,7 @@ def is_store(path: Path) -> bool:
         InputError: it is no HDF5 file.
     """
     with open_hdf5(path) as file:
-        return bool(file.attrs.get("format") == FORMAT)
+        return attribute(file, "format") == FORMAT
 
 
 def write_part(path: Path, entry: Entry) -> None:
@@ -163,102 +169,13 @@ def write_entry(parent: h5py.Group, entry: Entry) -> None:
         )
 
 
-def read_entry(group: h5py.Group, name: str, where: str) -> Entry:
-    """Read one entry's group, and check that its arrays fit each other.
-
-    Raises:
-        InputError: an array is missing, unreadable or of another shape or type.
-    """
-    facts = read_facts(group, where)
-    arrays = {key: _array(group, key, where) for key in _TYPES}
-    _check_arrays(arrays, where)
-    return Entry(name=name, arrays=arrays, facts=facts)
-
-
-def read_facts(group: h5py.Group, where: str) -> dict[str, Any]:
-    """What is said of an entry.
-
-    Raises:
-        InputError: it is missing or no JSON.
-    """
-    try:
-        facts: dict[str, Any] = json.loads(group.attrs["facts"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{where}: the attribute facts cannot be read.", hint=RENEW
-        ) from error
-    return facts
-
-
-_TYPES = {
-    "ligand_atoms": LIGAND_ATOM,
-    "ligand_bonds": np.dtype("<u2"),
-    "ligand_positions": np.dtype("<i4"),
-    "protein_atomic_numbers": np.dtype("u1"),
-    "protein_positions": np.dtype("<i4"),
-    "backbone_atoms": np.dtype("<i4"),
-    "residues": RESIDUE,
-    "frames": FRAME,
-}
-
-
-_FILE_TYPES = {key: h5py.h5t.py_create(kind) for key, kind in _TYPES.items()}
-
-
-def _array(group: h5py.Group, key: str, where: str) -> NDArray[Any]:
-    """One array of an entry.
-
-    By h5py's low-level calls: the loader reads eight arrays per complex, and h5py's
-    objects cost several times what the reading does.
-    """
-    try:
-        dataset = h5py.h5d.open(group.id, key.encode())
-        array = np.empty(dataset.shape, dtype=_TYPES[key])
-        same = dataset.get_type() == _FILE_TYPES[key]
-        if same:
-            dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, array, _FILE_TYPES[key])
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{where}: {key} cannot be read ({error}).", hint=RENEW
-        ) from error
-    if not same:
-        raise InputError(f"{where}: {key} is not of type {_TYPES[key]}.", hint=RENEW)
-    return array
-
-
-def _check_arrays(arrays: Arrays, where: str) -> None:
-    """Shapes that agree with each other, and rows that are there."""
-    frames, atoms = len(arrays["frames"]), len(arrays["ligand_atoms"])
-    protein, residues = len(arrays["protein_atomic_numbers"]), len(arrays["residues"])
-    moving = arrays["protein_positions"].shape[:1] == (frames,)
-    shapes = {
-        "ligand_bonds": (len(arrays["ligand_bonds"]), 2),
-        "ligand_positions": (frames, atoms, 3),
-        "protein_positions": (frames if moving else 1, protein, 3),
-        "backbone_atoms": (residues, 3),
-    }
-    for name, array in arrays.items():
-        wanted = shapes.get(name, array.shape[:1])
-        if array.shape != wanted:
-            raise InputError(
-                f"{where}: {name} has shape {array.shape}, not {wanted}.",
-                hint=DAMAGED,
-            )
-    for name, limit in (("ligand_bonds", atoms), ("backbone_atoms", protein)):
-        rows = arrays[name]
-        if rows.size and not 0 <= rows.min() <= rows.max() < limit:
-            raise InputError(
-                f"{where}: {name} names atoms that are not there.", hint=RENEW
-            )
-
-
 def _manifest(file: h5py.File, path: Path) -> Manifest:
-    if file.attrs.get("format") != FORMAT:
+    if attribute(file, "format") != FORMAT:
         raise InputError(
             f"{path.name} is not a store of neuralmd.",
             hint="`neuralmd data prepare` makes one from a file in MISATO's layout.",
         )
-    version = int(file.attrs.get("version", 0))
+    version = attribute(file, "version", 0)
     if version != VERSION:
         raise InputError(
             f"{path.name} is a store of version {version}; this neuralmd reads "
@@ -267,23 +184,26 @@ def _manifest(file: h5py.File, path: Path) -> Manifest:
         )
     group = child(file, "manifest", h5py.Group, path.name)
     columns = [
-        [
-            x.decode()
-            for x in read_rows(
-                child(group, key, h5py.Dataset, path.name), slice(None), path.name
-            ).tolist()
-        ]
+        _texts(child(group, key, h5py.Dataset, path.name), path.name)
         for key in ("name", "sha256")
     ]
-    if len(columns[0]) != len(columns[1]):
+    if len(columns[0]) != len(columns[1]) or "" in columns[0]:
         raise InputError(f"{path.name}: the manifest is damaged.", hint=RENEW)
     sha256 = dict(zip(*columns, strict=True))
-    digest = str(file.attrs.get("digest", ""))
+    digest = str(attribute(file, "digest"))
     if digest != manifest_digest(sha256):
         raise InputError(f"{path.name}: the manifest is damaged.", hint=RENEW)
     return Manifest(
-        sha256=sha256, all_atom=bool(file.attrs.get("all_atom", False)), digest=digest
+        sha256=sha256,
+        all_atom=attribute(file, "all_atom", False) is True,
+        digest=digest,
     )
+
+
+def _texts(dataset: h5py.Dataset, where: str) -> list[str]:
+    """A column of texts; an empty one for what is no text."""
+    rows = read_rows(dataset, slice(None), where).reshape(-1).tolist()
+    return [x.decode(errors="replace") if isinstance(x, bytes) else "" for x in rows]
 
 
 def manifest_digest(sha256: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from neuralmd_cli.complex import Ligand
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.hydrogens import carry_hydrogens
 from neuralmd_cli.ligand_residue import written_by_us
+from neuralmd_cli.mdtraj_guard import quiet_mdtraj
 from neuralmd_cli.opening.molecule import (
     heavy_bonds,
     molecule_from_hydrogens,
@@ -230,7 +231,7 @@ def _topology_positions(
     top: Path, loaded: LoadedTrajectory
 ) -> Float[Tensor, "atoms 3"]:
     """Where our topology has the ligand: the start of the run, Å."""
-    with plain_path(top) as plain:
+    with quiet_mdtraj(), plain_path(top) as plain:
         held = mdtraj.load_pdb(str(plain), standard_names=False, no_boxchk=True)
     rows = [a.index for a in loaded.topology.residue(loaded.ligand_index).atoms]
     return torch.from_numpy(held.xyz[0, rows] * ANGSTROM_PER_NM)

@@ -1,10 +1,11 @@
 """The protein of a run of ours, found again through the run record beside it."""
 
-import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from neuralmd_cli.input_files import json_value
 from neuralmd_cli.run_record import hashed
 
 
@@ -28,8 +29,10 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
         return None, f"no run record of {path.name} is beside it"
     name, digest, words = inputs
     for candidate in candidates(name, words, path.parent):
-        if candidate.is_file() and hashed(candidate).sha256 == digest:
-            return candidate, ""
+        # The record may name anything, and more letters than a path can have.
+        with suppress(OSError, ValueError):
+            if candidate.is_file() and hashed(candidate).sha256 == digest:
+                return candidate, ""
     return None, (
         f"{name}, which {record.name} says the run was made with, was not found "
         "unchanged"
@@ -39,7 +42,7 @@ def recorded_protein(path: Path, top: Path) -> tuple[Path | None, str]:
 def _inputs(record: Path, path: Path) -> tuple[str, str, list[str]] | None:
     """Name and hash of the recorded protein, and words that may say where it is."""
     try:
-        held: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        held: dict[str, Any] = json_value(record.read_text(encoding="utf-8"))
         if path.name not in held["outputs"]:
             return None
         protein = held["inputs"]["protein"]

@@ -202,5 +202,6 @@ def _near(
     known = ligand[np.isfinite(ligand).all(axis=1)]
     if not len(known):
         return set()
-    distances, _ = cKDTree(known).query(places, distance_upper_bound=NEAR)
-    return set(owner[np.isfinite(distances)].tolist())
+    there = np.isfinite(places).all(axis=1)
+    distances, _ = cKDTree(known).query(places[there], distance_upper_bound=NEAR)
+    return set(owner[there][np.isfinite(distances)].tolist())

@@ -18,6 +18,7 @@ from neuralmd_cli.errors import (
     OutputError,
     TrainingError,
 )
+from neuralmd_cli.input_files import json_value
 from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.reproduction.plan import DataSet, Plan
 from neuralmd_cli.training.epoch import EpochResult
@@ -178,7 +179,7 @@ def load_cell(path: Path, made_with: Mapping[str, Any]) -> Cell | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_value(path.read_text(encoding="utf-8"))
         old = content["made_with"]
         cell = Cell(
             scores=[Score.from_dict(x) for x in content["scores"]],
@@ -187,7 +188,7 @@ def load_cell(path: Path, made_with: Mapping[str, Any]) -> Cell | None:
             curves=content["curves"],
             unusable=content["unusable"],
         )
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise OutputError(
             f"{path} cannot be read as a cell ({error}).",
             hint="Delete it; the next run makes it anew.",

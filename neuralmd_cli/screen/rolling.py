@@ -146,8 +146,17 @@ def _chunks(batch: Sequence[Ready], most: int, atoms: float) -> list[list[Ready]
     return chunks
 
 
-def _in_file(found: list[Trajectory], placed: Placed) -> list[Trajectory]:
-    """Trajectories in the coordinates of the files."""
+def _in_file(
+    found: list[Trajectory], placed: Placed
+) -> list[Trajectory] | SimulationError:
+    """Trajectories in the coordinates of the files, or why they are none to rank."""
+    for number, broken in ((k, x.broken) for k, x in enumerate(found, start=1)):
+        if broken is not None:
+            return SimulationError(
+                f"Replica {number} broke down at {broken.time_ps:g} ps (snapshot "
+                f"{broken.snapshot}): {broken.reason}.",
+                hint="Try a smaller --step-ps, and check the starting pose.",
+            )
     return [replace(x, positions=x.positions + placed.origin) for x in found]
 
 

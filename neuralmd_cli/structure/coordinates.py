@@ -1,6 +1,7 @@
 """PDB or mmCIF text to one clean gemmi model: no water, no alternate locations."""
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import gemmi
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.components import is_water
 from neuralmd_cli.structure.files import (
+    ascii_columns,
     has_pdb_atoms,
     is_mmcif,
     is_mol_file,
@@ -16,7 +18,14 @@ from neuralmd_cli.structure.files import (
     suffix,
 )
 
+FARTHEST = 1e5
+"""Å; coordinates beyond are no molecule's."""
 _BLANK = "\0"
+MOST_ODD = 0.1
+"""Share of atoms up to which lines of another form are damage, not a writer's way."""
+_ATOM_LINE = re.compile(r"^(?:ATOM|HETA).*$", re.MULTILINE | re.IGNORECASE)
+"""gemmi asks for no more than four letters of a record's name, large or small."""
+_END = re.compile(r"^END *\n", re.MULTILINE)
 _NO_ATOMS_HINT = "Give the PDB or mmCIF file of the protein."
 
 
@@ -34,17 +43,20 @@ def structure_from_text(text: str, path: Path) -> gemmi.Structure:
     if is_mmcif(text):
         structure = _from_mmcif(text, path.name)
     elif has_pdb_atoms(text) and suffix(path) not in (".pdbqt", ".sdf", ".mol2"):
+        text = ascii_columns(text)
         _check_columns(text, path.name)
-        structure = gemmi.read_structure_string(text, format=gemmi.CoorFormat.Pdb)
+        structure = _from_pdb(text, path.name)
     else:
         raise _not_a_structure(text, path)
     structure.merge_chain_parts()
     if len(structure) == 0 or structure[0].count_atom_sites() == 0:
         raise InputError(f"{path.name} holds no atoms.", hint=_NO_ATOMS_HINT)
     for label, atom in labelled_atoms(structure[0]):
-        if not all(map(math.isfinite, atom.pos.tolist())):
+        # Written so that NaN fails as well.
+        if not all(abs(x) < FARTHEST for x in atom.pos.tolist()):
             raise InputError(
-                f"{path.name}: atom {atom.name} of {label} has no finite coordinates.",
+                f"{path.name}: atom {atom.name} of {label} has no coordinates that "
+                f"could be its own: {', '.join(f'{x:g}' for x in atom.pos.tolist())}.",
                 hint="Remove the atom or correct its coordinates.",
             )
     return structure
@@ -168,24 +180,61 @@ def _from_mmcif(text: str, source: str) -> gemmi.Structure:
     raise InputError(f"{source} holds no atoms.", hint=_NO_ATOMS_HINT)
 
 
+def _from_pdb(text: str, source: str) -> gemmi.Structure:
+    """Gemmi's reading; its own words where it finds a line wrong."""
+    try:
+        return gemmi.read_structure_string(text, format=gemmi.CoorFormat.Pdb)
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{source} is not a valid PDB file: {reason}.",
+            hint="Correct or remove that line, or fetch the file again.",
+        ) from error
+
+
 def _check_columns(text: str, source: str) -> None:
-    """Refuse PDB atoms whose coordinate columns hold no number.
+    """Refuse PDB atoms whose coordinate columns hold no number, or a cut one.
 
     gemmi would read such columns as 0 or as the digits before the first wrong sign.
+    A line that lost or gained a letter still holds numbers, only others: what gives it
+    away is a decimal point that is not where all the other lines have theirs.
     """
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.startswith(("ATOM  ", "HETATM")):
-            continue
-        try:
-            x, y, z = float(line[30:38]), float(line[38:46]), float(line[46:54])
-        except ValueError:
-            x = y = z = math.nan
-        if not math.isfinite(x + y + z):
+    odd: list[tuple[int, str]] = []
+    atoms = 0
+    for found in _ATOM_LINE.finditer(text):
+        line = found[0]
+        atoms += 1
+        fields = line[30:38], line[38:46], line[46:54]
+        if not all(map(_is_finite, fields)):
+            number = text.count("\n", 0, found.start()) + 1
             raise InputError(
                 f"{source}: line {number} has no coordinates in columns 31 to 54: "
                 f"{line[:54]!r}.",
                 hint="Correct or remove that line; PDB columns are fixed.",
             )
+        if any(x[4:5] != "." for x in fields) or len(line) < 54 or line[27:30].strip():
+            odd.append((found.start(), line))
+    if odd and len(odd) <= MOST_ODD * atoms:
+        start, line = odd[0]
+        number = text.count("\n", 0, start) + 1
+        raise InputError(
+            f"{source}: line {number} has its columns elsewhere than the other atoms, "
+            f"or is cut short: {line[:66]!r}.",
+            hint="Correct or remove that line; PDB columns are fixed.",
+        )
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def atoms_after_end(text: str) -> bool:
+    """True if a PDB text goes on with atoms after END, where reading stops."""
+    end = _END.search(text)
+    return end is not None and has_pdb_atoms(text[end.end() :])
 
 
 def _not_a_structure(text: str, path: Path) -> InputError:

@@ -1,11 +1,15 @@
 """Text of a structure file, gzipped or not, and what kind of file it looks like."""
 
-import gzip
+import re
 import zlib
 from pathlib import Path
 
 from neuralmd_cli.errors import InputError
+from neuralmd_cli.input_files import check_regular, check_size, unzipped
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""What is no text: names with it would command the terminal they are printed on."""
+_CIF_START = re.compile(r"(?:\s*(?:#[^\n]*)?\n)*+data_", re.IGNORECASE)
 _MOL_FILES = (".sdf", ".sd", ".mol", ".mdl")
 _COORDINATE_FILES = (".pdb", ".ent", ".cif", ".mmcif", ".pdbx")
 
@@ -16,7 +20,9 @@ def read_text(path: Path) -> str:
     Raises:
         InputError: the file is missing, unreadable, cut short or binary.
     """
+    check_regular(path)
     try:
+        check_size(path)
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
@@ -33,8 +39,8 @@ def read_text(path: Path) -> str:
         ) from error
     if data[:2] == b"\x1f\x8b":
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
+            data = unzipped(data, path)
+        except (EOFError, zlib.error) as error:
             raise InputError(
                 f"{path.name}: the gzip data is damaged or cut short ({error}).",
                 hint="Fetch or compress the file again.",
@@ -45,7 +51,17 @@ def read_text(path: Path) -> str:
             hint="Give a PDB, mmCIF or SDF file, plain or gzipped.",
         )
     # Authors' names in REMARK lines come in any encoding; coordinates are ASCII.
-    return data.decode("utf-8", errors="replace").replace("\r\n", "\n")
+    text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    return _CONTROL.sub("?", text.replace("\r", "\n"))
+
+
+def ascii_columns(text: str) -> str:
+    """The text with one ? for each letter beyond ASCII.
+
+    Libraries count the columns of PDB and SDF files in bytes: two bytes for one letter
+    would shift the numbers behind it.
+    """
+    return text if text.isascii() else text.encode("ascii", "replace").decode("ascii")
 
 
 def suffix(path: Path) -> str:
@@ -68,10 +84,7 @@ def is_coordinate_file(path: Path, text: str) -> bool:
 
 def is_mmcif(text: str) -> bool:
     """True if the first line that is no comment opens a CIF data block."""
-    for line in text.splitlines():
-        if line.strip() and not line.startswith("#"):
-            return line.lower().startswith("data_")
-    return False
+    return _CIF_START.match(text) is not None
 
 
 def has_pdb_atoms(text: str) -> bool:

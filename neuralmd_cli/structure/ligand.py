@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdkit import Chem, rdBase
@@ -12,12 +12,17 @@ from rdkit import Chem, rdBase
 from neuralmd_cli.complex import Ligand
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.files import (
+    ascii_columns,
     is_coordinate_file,
     is_mol_file,
     read_text,
     suffix,
 )
 from neuralmd_cli.structure.molecule import check_molecule, ligand_tensors
+
+_SEPARATOR = re.compile(r"^\$\$\$\$[^\n]*(?:\n|\Z)", re.MULTILINE)
+_ROW = re.compile(r"\s*-?\d+(?:\.\d+)?\s+-?\d")
+"""How rows of atoms and bonds begin; properties begin with a letter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,16 +125,14 @@ def check_kind(path: Path, text: str) -> None:
 
 def _records(text: str) -> list[LigandRecord]:
     """The molecules of an SDF, split at its $$$$ lines."""
-    records, lines, first = [], list[str](), 1
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.startswith("$$$$"):
-            records.append(LigandRecord(text="\n".join(lines) + "\n", first_line=first))
-            lines, first = [], number + 1
-        else:
-            lines.append(line)
+    records, first = [], 1
+    *ended, rest = _SEPARATOR.split(text)
+    for part in ended:
+        records.append(LigandRecord(text=part, first_line=first))
+        first += part.count("\n") + 1
     # What follows the last $$$$ is a record only if it holds a molecule.
-    if any(line.strip() for line in lines):
-        records.append(LigandRecord(text="\n".join(lines) + "\n", first_line=first))
+    if rest.strip():
+        records.append(LigandRecord(text=rest.rstrip("\n") + "\n", first_line=first))
     return records
 
 
@@ -143,6 +146,10 @@ def parsed_record(record: LigandRecord, where: str) -> Chem.Mol:
     Raises:
         InputError: RDKit's reason why there is none, with the line in the file.
     """
+    title, *block = record.text.split("\n", 1)
+    # RDKit cannot say its reason where a column ends within a letter's bytes.
+    record = replace(record, text="\n".join([title, *map(ascii_columns, block)]))
+    _check_block(record, where)
     with rdBase.BlockLogs():
         molecule = Chem.MolFromMolBlock(record.text, sanitize=False, removeHs=False)
     if molecule is not None:
@@ -164,6 +171,36 @@ def parsed_record(record: LigandRecord, where: str) -> Chem.Mol:
         f"{where} (from line {record.first_line}) cannot be parsed: {reason}.",
         hint="Write the file again with the program it came from.",
     )
+
+
+def _check_block(record: LigandRecord, where: str) -> None:
+    """Refuse what RDKit would pass over: atoms, bonds or a molecule not counted.
+
+    Raises:
+        InputError: with the first line that the counts line leaves out.
+    """
+    lines = record.text.split("\n")
+    ends = [k for k, line in enumerate(lines) if line.startswith("M  END")]
+    if len(ends) > 1:
+        raise InputError(
+            f"{where}: a second molecule ends at line {record.first_line + ends[1]}, "
+            "with no $$$$ line between the two.",
+            hint="Write each molecule to a file of its own, or put $$$$ between them.",
+        )
+    if len(lines) < 4 or "V3000" in lines[3] or not ends:
+        return
+    atoms, bonds = lines[3][:3].strip(), lines[3][3:6].strip()
+    if not (atoms.isdecimal() and bonds.isdecimal()):
+        return
+    counted = 4 + int(atoms) + int(bonds)
+    for k in range(counted, ends[0]):
+        if _ROW.match(lines[k]):
+            raise InputError(
+                f"{where}: line {record.first_line + k} is one more than the {atoms} "
+                f"atoms and {bonds} bonds of the counts line: {lines[k]!r}.",
+                hint="The molecule would be another one. Write the file again with the "
+                "program it came from.",
+            )
 
 
 @contextmanager

@@ -22,6 +22,12 @@ _SHORTEST, _LONGEST = 0.7, 3.2
 
 Every organic bond between heavy atoms is between 1.1 (C#N) and 2.7 (I-I).
 """
+_STRETCHED, _SQUEEZED = 1.3, 0.75
+"""Share of the summed covalent radii beyond which a bond is worth a word."""
+_APART = 0.8
+"""Å; heavy atoms nearer than this are one atom twice, or of two molecules."""
+_FARTHEST = 1e5
+"""Å; coordinates beyond are no molecule's."""
 _FLAT_ANGLE_SUM = 356.0
 """Sum of bond angles above which an atom is planar, degrees: sp3 has 329, sp2 360."""
 
@@ -69,17 +75,25 @@ def check_molecule(molecule: Chem.Mol, where: str) -> tuple[str, ...]:
     _check_organic(molecule, where)
     _check_not_peptide(molecule, where)
     _check_bond_lengths(molecule, where)
-    return _flat_atoms_note(molecule)
+    _check_distinct(molecule, where)
+    return (*_odd_bonds_note(molecule), *_flat_atoms_note(molecule))
 
 
 def sanitise(molecule: Chem.Mol, where: str) -> None:
     """Sanitise in place, or say which atom's bonding is impossible."""
     with rdBase.BlockLogs():
-        problems = Chem.DetectChemistryProblems(molecule)
-        if not problems:
-            Chem.SanitizeMol(molecule)
-            Chem.AssignStereochemistryFrom3D(molecule)
-            return
+        try:
+            problems = Chem.DetectChemistryProblems(molecule)
+            if not problems:
+                Chem.SanitizeMol(molecule)
+                Chem.AssignStereochemistryFrom3D(molecule)
+                return
+        except (RuntimeError, ValueError) as error:
+            # Charges and valences beyond all bounds break RDKit's own assumptions.
+            raise InputError(
+                f"{where}: RDKit cannot make sense of its atoms.",
+                hint="Correct charges, valences and isotopes in the atom block.",
+            ) from error
     problem = problems[0]
     kind = problem.GetType()
     if kind == "AtomValenceException":
@@ -132,11 +146,13 @@ def _check_coordinates(molecule: Chem.Mol, where: str) -> None:
     if molecule.GetNumConformers() == 0:
         raise _no_coordinates(where)
     positions = molecule.GetConformer().GetPositions()
-    if not np.isfinite(positions).all():
-        row = int(np.flatnonzero(~np.isfinite(positions).all(axis=1))[0])
+    # Written so that NaN fails as well.
+    near = (np.abs(positions) < _FARTHEST).all(axis=1)
+    if not near.all():
+        row = int(np.flatnonzero(~near)[0])
         name = atom_name(molecule.GetAtomWithIdx(row))
         raise InputError(
-            f"{where}: {name} has no finite coordinates.",
+            f"{where}: {name} has no coordinates that could be its own.",
             hint="Correct the atom block of the file.",
         )
     if not positions.any():
@@ -215,6 +231,44 @@ def _check_bond_lengths(molecule: Chem.Mol, where: str) -> None:
                 f"is {length:.2f} Å long.",
                 hint="Coordinates must be in Å and belong to the bonds of the file.",
             )
+
+
+def _check_distinct(molecule: Chem.Mol, where: str) -> None:
+    """Refuse two heavy atoms in one place."""
+    heavy = list(heavy_atoms(molecule))
+    positions = molecule.GetConformer().GetPositions()[heavy]
+    apart = np.linalg.norm(positions[:, None] - positions, axis=2)
+    for a, b in np.argwhere(np.triu(apart < _APART, 1)):
+        first, second = (molecule.GetAtomWithIdx(heavy[k]) for k in (a, b))
+        raise InputError(
+            f"{where}: {atom_name(first)} and {atom_name(second)} are "
+            f"{apart[a, b]:.2f} Å apart, in one place.",
+            hint="Remove the atom that is there twice, or one of the two poses.",
+        )
+
+
+def _odd_bonds_note(molecule: Chem.Mol) -> tuple[str, ...]:
+    """A note on bonds of a length that no relaxed molecule has."""
+    table, conformer = Chem.GetPeriodicTable(), molecule.GetConformer()
+    odd = []
+    for bond in molecule.GetBonds():
+        ends = bond.GetBeginAtom(), bond.GetEndAtom()
+        numbers = [x.GetAtomicNum() for x in ends]
+        if 1 in numbers:
+            continue
+        usual = sum(table.GetRcovalent(z) for z in numbers)
+        places = [conformer.GetAtomPosition(x.GetIdx()) for x in ends]
+        length = places[0].Distance(places[1])
+        if not _SQUEEZED < length / usual < _STRETCHED:
+            names = " and ".join(map(atom_name, ends))
+            odd.append(f"{names}, {length:.2f} Å")
+    if not odd:
+        return ()
+    more = f" and {len(odd) - 3} more" if len(odd) > 3 else ""
+    return (
+        "The ligand has bonds of a length that looks wrong: "
+        f"{'; '.join(odd[:3])}{more}.",
+    )
 
 
 def _flat_atoms_note(molecule: Chem.Mol) -> tuple[str, ...]:

@@ -9,8 +9,12 @@ from rdkit import Chem
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.contacts import check_contacts, coinciding_groups
-from neuralmd_cli.structure.coordinates import cleaned, structure_from_text
-from neuralmd_cli.structure.files import read_text
+from neuralmd_cli.structure.coordinates import (
+    atoms_after_end,
+    cleaned,
+    structure_from_text,
+)
+from neuralmd_cli.structure.files import is_mmcif, read_text
 from neuralmd_cli.structure.hetero import het_ligand
 from neuralmd_cli.structure.ligand import LigandFile, read_ligand
 from neuralmd_cli.structure.molecule import heavy_atoms
@@ -76,6 +80,8 @@ def open_protein(path: Path) -> OpenProtein:
     text = read_text(path)
     source = path.name
     structure, notes = cleaned(structure_from_text(text, path), source)
+    if not is_mmcif(text) and atoms_after_end(text):
+        notes = (*notes, f"{source} has atoms after its END line: they are left out.")
     return OpenProtein(
         file=protein_file(structure, notes, source), text=text, source=source
     )

@@ -29,6 +29,8 @@ from neuralmd_cli.structure.coordinates import (
 
 PEPTIDE_BOND = 2.0
 """Longest C-N distance read as a peptide bond, Å: it is 1.33, and 2.4 without one."""
+BACKBONE_BOND = (1.0, 2.2)
+"""Lengths between which N-CA and CA-C of a real residue are, Å; they are 1.46, 1.52."""
 DISULFIDE_BOND = 2.5
 """Longest SG-SG distance read as a disulfide, Å: it is 2.05, and over 3.5 without."""
 
@@ -175,7 +177,7 @@ def _entries(structure: gemmi.Structure) -> list[_Entry]:
 
 
 def _backbone(residue: gemmi.Residue) -> NDArray[np.float32] | None:
-    """Positions of N, CA and C, or None if one is missing or all lie on one line."""
+    """Positions of N, CA and C; None if one is missing, or they are not bonded so."""
     found: dict[str, list[float]] = {}
     for atom in residue:
         # A calcium ion is also called CA.
@@ -186,7 +188,9 @@ def _backbone(residue: gemmi.Residue) -> NDArray[np.float32] | None:
     points = np.array([found["N"], found["CA"], found["C"]])
     area = np.linalg.norm(np.cross(points[0] - points[1], points[2] - points[1]))
     # A real one has 2.0 Å²; with none, the residue has no local frame.
-    return points.astype(np.float32) if area > 0.05 else None
+    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    sound = BACKBONE_BOND[0] < lengths.min() <= lengths.max() < BACKBONE_BOND[1]
+    return points.astype(np.float32) if area > 0.05 and sound else None
 
 
 def _backbone_rows(
@@ -333,7 +337,18 @@ def _lacks(entry: _Entry) -> str:
     """Which backbone atoms the residue lacks."""
     there = {atom.name for atom in entry.residue}
     missing = [name for name in ("N", "CA", "C") if name not in there]
-    return f"no {', '.join(missing)}" if missing else "N, CA, C on one line"
+    return f"no {', '.join(missing)}" if missing else _strange_backbone(entry.residue)
+
+
+def _strange_backbone(residue: gemmi.Residue) -> str:
+    """What is wrong with N, CA and C that are all there."""
+    n, ca, c = (residue.find_atom(x, "*") for x in ("N", "CA", "C"))
+    if not all((n, ca, c)):
+        return "N, CA or C of another element"
+    lengths = n.pos.dist(ca.pos), ca.pos.dist(c.pos)
+    if all(BACKBONE_BOND[0] < x < BACKBONE_BOND[1] for x in lengths):
+        return "N, CA, C on one line"
+    return f"N-CA {lengths[0]:.2f} Å, CA-C {lengths[1]:.2f} Å"
 
 
 def _no_backbone(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralmd_cli.errors import OutputError, TrainingError
+from neuralmd_cli.input_files import json_value
 from neuralmd_cli.training.epoch import EpochResult
 from neuralmd_cli.training.request import Request
 from neuralmd_cli.weights.checkpoint import write_whole
@@ -66,7 +67,11 @@ class RunFolder:
         Raises:
             TrainingError: there is none, or it is damaged.
         """
-        return Request.from_dict(self._read(), str(self.path / REQUEST))
+        path = self.path / REQUEST
+        try:
+            return Request.from_dict(self._read(), str(path))
+        except (LookupError, TypeError, ValueError):
+            raise self._damaged(path) from None
 
     def check_same(self, request: Request, hashes: Mapping[str, str]) -> None:
         """Refuse to go on with anything but the training that was begun.
@@ -93,19 +98,22 @@ class RunFolder:
         lines = [json.dumps(_row(x), allow_nan=False) for x in results]
         write_whole(self.path / METRICS, "".join(f"{x}\n" for x in lines).encode())
 
+    def _damaged(self, path: Path) -> TrainingError:
+        return TrainingError(f"{path} is damaged.", hint="Begin anew with another -o.")
+
     def _read(self) -> dict[str, Any]:
         path = self.path / REQUEST
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content: dict[str, Any] = json_value(path.read_text(encoding="utf-8"))
         except OSError:
             raise TrainingError(
                 f"{self.path} holds no training to resume.",
                 hint="Check -o, or start one without --resume.",
             ) from None
         except ValueError:
-            raise TrainingError(
-                f"{path} is damaged.", hint="Begin anew with another -o."
-            ) from None
+            raise self._damaged(path) from None
+        if not isinstance(content, dict):
+            raise self._damaged(path)
         return content
 
 

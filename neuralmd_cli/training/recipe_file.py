@@ -16,6 +16,7 @@ from typing import Any
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.errors import InputError
+from neuralmd_cli.input_files import check_regular, toml_tables
 from neuralmd_cli.training.recipe import Recipe
 from neuralmd_cli.training.recipe_values import checked
 
@@ -114,7 +115,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         InputError: not readable, or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        check_regular(path)
+        return toml_tables(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}.", hint="Check the path."
@@ -209,8 +211,8 @@ def with_value(setup: Setup, key: str, value: Any, where: str) -> Setup:  # noqa
 def toml_value(text: str) -> Any:  # noqa: ANN401 - whatever the text means
     """What a text means in TOML; the text itself if it means nothing there."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return toml_tables(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, LookupError):
         return text.strip()
 
 

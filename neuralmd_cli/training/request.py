@@ -47,7 +47,17 @@ class Request:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str) -> "Request":
-        """Rebuild from `to_dict`."""
+        """Rebuild from `to_dict`.
+
+        Raises:
+            KeyError, TypeError: something is missing, or of another type.
+            InputError: a recipe that is none.
+        """
+        texts = [values["model"], values["split"], values["trajectory"]]
+        if not all(isinstance(x, str | None) for x in texts) or texts[0] is None:
+            raise TypeError("a name is no text")
+        if type(values["seed"]) is not int or not isinstance(values["data"], list):
+            raise TypeError("the seed is no number, or the files are no list")
         return cls(
             model=values["model"],
             data=tuple(Path(x) for x in values["data"]),

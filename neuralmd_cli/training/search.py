@@ -9,10 +9,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from neuralmd_cli.errors import InputError, NeuralMDError
+from neuralmd_cli.errors import InputError, NeuralMDError, TrainingError
+from neuralmd_cli.input_files import json_value
 from neuralmd_cli.training.epoch import EpochResult, score
 from neuralmd_cli.training.folder import RunFolder
 from neuralmd_cli.training.recipe_file import (
@@ -29,6 +31,8 @@ from neuralmd_cli.training.train import Trained
 from neuralmd_cli.weights.checkpoint import write_whole
 
 SUMMARY = "search.json"
+MOST_CELLS = 10_000
+"""Each is a training; a grid of more is a mistake in its file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +77,23 @@ def read_grid(name_or_path: str) -> Grid:
             hint="docs/training.md shows one.",
         )
     base = Setup()
+    for key in ("preset", "config"):
+        if not isinstance(content.get(key, ""), str):
+            raise InputError(
+                f"{where}: {key} is not a text.", hint="Write it in quotes."
+            )
     if "preset" in content:
         base = read_preset(content["preset"])
     if "config" in content:
         base = read_setup(folder / content["config"], base)
     grid = Grid(base=base, axes={k: _choices(k, v, where) for k, v in axes.items()})
+    count = prod(len(x) for x in grid.axes.values())
+    if count > MOST_CELLS:
+        raise InputError(
+            f"{where}: the grid has {count:,} combinations; at most "
+            f"{MOST_CELLS:,} are tried.",
+            hint="Try fewer values, or one axis after another.",
+        )
     for settings in grid.cells():
         with_settings_of(base, settings, where)
     return grid
@@ -161,7 +177,13 @@ def _finished(folder: Path) -> list[Cell]:
     path = folder / SUMMARY
     if not path.is_file():
         return []
-    return [Cell(**x) for x in json.loads(path.read_text(encoding="utf-8"))]
+    try:
+        return [Cell(**x) for x in json_value(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(
+            f"{path}, which holds what was tried before, cannot be read ({error}).",
+            hint="Delete it; trainings that are there are then read again.",
+        ) from None
 
 
 def _choices(axis: str, values: object, where: str) -> tuple[Mapping[str, Any], ...]:

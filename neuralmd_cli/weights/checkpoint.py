@@ -20,6 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from neuralmd_cli.errors import OutputError, WeightsError
+from neuralmd_cli.input_files import check_regular, json_value
 from neuralmd_cli.version import VERSION
 
 FORMAT = 1
@@ -117,6 +118,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         WeightsError: not a whole neuralmd checkpoint, or one of a newer format.
     """
+    check_regular(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -164,8 +166,8 @@ def _metadata(path: Path) -> CheckpointMetadata:
         hint="Copy or fetch the file again.",
     )
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
+        values = json_value(text)
+    except ValueError:
         raise damaged from None
     if not isinstance(values, dict) or not isinstance(values.get("format"), int):
         raise damaged

@@ -7,7 +7,13 @@ import pooch
 from requests import exceptions
 
 from neuralmd_cli.errors import WeightsError
-from neuralmd_cli.transfer import TIMEOUT_S, Progress, describe
+from neuralmd_cli.transfer import (
+    TIMEOUT_S,
+    Progress,
+    check_online,
+    describe,
+    refuse_downgrade,
+)
 
 RETRIES = 2
 CHUNK = 1 << 16  # bytes
@@ -84,8 +90,12 @@ class _Sized:
     progress: Progress | None
 
     def __call__(self, url: str, output_file: str, pooch_: object) -> None:
+        check_online(url)
         pooch.HTTPDownloader(
-            progressbar=self.progress or False, chunk_size=CHUNK, timeout=TIMEOUT_S
+            progressbar=self.progress or False,
+            chunk_size=CHUNK,
+            timeout=TIMEOUT_S,
+            hooks={"response": refuse_downgrade},
         )(url, output_file, pooch_)
         found = Path(output_file).stat().st_size
         if self.size is not None and found != self.size:

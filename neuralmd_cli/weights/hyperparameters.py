@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.input_files import check_regular
 
 STEP, SCALING = "NeuralMD_step_size", "NeuralMD_scaling"
 REFINEMENT = "NeuralMD_velocity_refined_value_coefficient"
@@ -72,6 +73,7 @@ def read_hyperparameters(path: Path) -> Hyperparameters:
     Raises:
         WeightsError: it cannot be read, is no text, or has no flag in it.
     """
+    check_regular(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.input_files import json_value
 from neuralmd_cli.transfer import Progress
 from neuralmd_cli.weights.download import Download, download, unwritable
 from neuralmd_cli.weights.registry import Entry, compare, file_sha256
@@ -145,7 +146,7 @@ def _converted(
 def _read_seen(cache: Path) -> dict[str, dict[str, str]]:
     path = cache / SEEN_FILE
     try:
-        seen = json.loads(path.read_text(encoding="utf-8"))
+        seen = json_value(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError):

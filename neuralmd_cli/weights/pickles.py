@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.input_files import check_regular
 
 ENTRY = "binding_model"
 DAMAGED = (
@@ -40,6 +41,7 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
         WeightsError: it cannot be read, holds anything but tensors, or is of another
             kind.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             # What PyTorch has to say of an odd file, the errors below say better.

@@ -9,6 +9,7 @@ from typing import Any
 
 import neuralmd_cli
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.input_files import toml_tables
 from neuralmd_cli.models.names import DEFAULT_MODEL
 
 REGISTRY_FILE = "registry.toml"
@@ -35,7 +36,7 @@ class Entry:
             if type(getattr(self, x.name)) is not x.type:
                 raise TypeError(f"{x.name} is not of type {x.type}")
         for name in (self.file, self.card):
-            if PurePath(name).name != name:
+            if PurePath(name).name != name or name in ("", ".."):
                 raise ValueError(f"{name!r} is not a plain file name")
         wrong = len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")
         if wrong and (self.sha256 or not self.original):
@@ -128,7 +129,7 @@ def load_registry(folder: Path | None = None) -> Registry:
     folder = folder or weights_dir()
     path = folder / REGISTRY_FILE
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = toml_tables(path.read_text(encoding="utf-8"))
         return Registry(folder=folder, entries=_entries(content))
     except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         raise WeightsError(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from neuralmd_cli.cli.options import Json, Quiet
+from neuralmd_cli.plain_text import printable
 
 _FRAMES = re.compile(r"(\d+)-(\d+)")
 
@@ -143,7 +144,7 @@ def add(
     )
     manifest, entry = put(place, own.reading, source=trajectory.name)
     for note in () if quiet else own.notes:
-        typer.echo(f"Note: {note}", err=True)
+        typer.echo(printable(f"Note: {note}"), err=True)
     for flag in entry.flags:
         typer.echo(f"Flagged {entry.name}: {flag}", err=True)
     q = entry.quality

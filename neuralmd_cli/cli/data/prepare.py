@@ -13,6 +13,8 @@ import typer
 from neuralmd_cli.cli.console import EXIT_PROBLEM, snapshot_progress
 from neuralmd_cli.cli.options import Json, Quiet
 from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.input_files import check_regular
+from neuralmd_cli.plain_text import printable
 
 if TYPE_CHECKING:
     from neuralmd_cli.dataset.prepare import Summary
@@ -128,6 +130,7 @@ def _check_output(output: Path, source: Path) -> None:
 
 def _ids(path: Path) -> list[str]:
     """The ids of a list, empty lines and comments left out."""
+    check_regular(path)
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except (OSError, ValueError) as error:
@@ -159,13 +162,13 @@ def _facts(summary: "Summary", output: Path) -> dict[str, object]:
 def _tell(summary: "Summary", output: Path, *, quiet: bool) -> None:
     """Warnings to stderr, then one line of result."""
     for name, message in summary.failed.items():
-        typer.echo(f"Left out {name}: {message}", err=True)
+        typer.echo(printable(f"Left out {name}: {message}"), err=True)
     for name, flags in summary.excluded.items():
-        typer.echo(f"Excluded {name}: {'; '.join(flags)}", err=True)
+        typer.echo(printable(f"Excluded {name}: {'; '.join(flags)}"), err=True)
     if quiet:
         return
     for name, flags in summary.flagged.items():
-        typer.echo(f"Flagged {name}: {'; '.join(flags)}", err=True)
+        typer.echo(printable(f"Flagged {name}: {'; '.join(flags)}"), err=True)
     count, size = len(summary.manifest.names), output.stat().st_size
     before = f", {len(summary.kept)} of them made before" if summary.kept else ""
     parts = [f"Wrote {output}: {count} complexes{before}, {size / 1e6:.1f} MB"]

@@ -20,7 +20,12 @@ from requests import exceptions
 from requests.adapters import HTTPAdapter
 
 from neuralmd_cli.errors import DownloadError
-from neuralmd_cli.transfer import TIMEOUT_S, describe
+from neuralmd_cli.transfer import (
+    TIMEOUT_S,
+    check_online,
+    describe,
+    refuse_downgrade,
+)
 from neuralmd_cli.version import VERSION
 
 CONNECTIONS = 4
@@ -99,12 +104,14 @@ class RemoteFile:
     def __init__(
         self, url: str, on_bytes: Callable[[int], None] = lambda total: None
     ) -> None:
+        check_online(url)
         self.url, self.on_bytes = url, on_bytes
         self.n_requests = self.n_bytes = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._not_before = 0.0  # monotonic seconds
         self._session = requests.Session()
+        self._session.hooks["response"].append(refuse_downgrade)
         self._session.headers.update(
             {"User-Agent": f"neuralmd/{VERSION}", "Accept-Encoding": "identity"}
         )

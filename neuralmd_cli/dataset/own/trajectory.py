@@ -11,10 +11,10 @@ from neuralmd_cli.dataset.own.frames import OwnAtoms, read_atoms
 from neuralmd_cli.dataset.own.sampling import Sampling, sampling
 from neuralmd_cli.dataset.own.system import OwnFiles, find_system, topology_file
 from neuralmd_cli.ligand_residue import residue_label
+from neuralmd_cli.mdtraj_guard import quiet_mdtraj
 from neuralmd_cli.misato import FRAME_VALUES, Reading
 from neuralmd_cli.readers import (
     frame_times,
-    quiet_mdtraj,
     read_frames,
     read_topology,
 )
