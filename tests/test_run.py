@@ -275,7 +275,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, weights, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("neuralmd_cli.run.write_ligand_sdf", full)
+    monkeypatch.setattr("neuralmd_cli.ligand_files.write_ligand_sdf", full)
     with pytest.raises(OutputError, match="No space left"):
         run(tmp_path / "traj.dcd", weights)
     assert [x.name for x in tmp_path.iterdir()] == ["traj.dcd"]
