@@ -132,5 +132,5 @@ def _lengths(
     positions: Float[Tensor, "atoms 3"], bonds: Tensor
 ) -> Float[Tensor, " bonds"]:
     arms = positions[bonds[:, 0]] - positions[bonds[:, 1]]
-    lengths: Tensor = torch.linalg.vector_norm(arms, dim=1).clamp(min=0.01)
-    return lengths
+    lengths: Tensor = torch.linalg.vector_norm(arms, dim=1)
+    return lengths.clamp(min=0.01)
