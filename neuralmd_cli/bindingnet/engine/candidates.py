@@ -5,10 +5,11 @@ goes on with those within the cutoff. On a GPU it takes all, so that shapes stay
 same: a pair beyond the cutoff has an envelope of 0 and adds nothing.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from neuralmd_cli.graph import Slots, radius_pairs, take
@@ -43,9 +44,7 @@ def ligand_candidates(
 ) -> Candidates:
     """Pairs of ligand atoms of one complex, each once, `first` of lower index."""
     reach = cutoff + 2 * margin
-    pairs = radius_pairs(
-        positions, atom_slots, positions, atom_slots, reach, same=True
-    )
+    pairs = radius_pairs(positions, atom_slots, positions, atom_slots, reach, same=True)
     once = pairs.source < pairs.target
     return Candidates(first=pairs.source[once], second=pairs.target[once])
 
@@ -76,17 +75,10 @@ def near(
     difference = take(first, i) - take(second, j)
     distance = torch.linalg.vector_norm(difference, dim=-1)
     if not every:
-        kept = _inside(distance, cutoff).nonzero()[:, 0]
+        kept = (distance.detach() < cutoff).nonzero()[:, 0]
         i, j = i.index_select(0, kept), j.index_select(0, kept)
         difference, distance = take(difference, kept), take(distance, kept)
     return Near(first=i, second=j, difference=difference, distance=distance)
-
-
-def _inside(
-    distance: Float[Tensor, " pairs"], cutoff: float
-) -> Bool[Tensor, " pairs"]:
-    inside: Tensor = distance.detach() < cutoff
-    return inside
 
 
 def has_drifted(
@@ -94,6 +86,6 @@ def has_drifted(
     reference: Float[Tensor, "atoms 3"],
     margin: float = MARGIN,
 ) -> bool:
-    """True if an atom has moved by more than the margin, so that pairs may lack."""
-    moved = (positions - reference).detach().square().sum(dim=-1)
-    return bool((moved > margin**2).any())
+    """True if an atom may have moved by more than the margin: pairs may lack then."""
+    along_axis = float((positions.detach() - reference).abs().max())
+    return along_axis * math.sqrt(3.0) > margin

@@ -1,10 +1,9 @@
 """The even and the odd part of a polynomial in three components, many at once."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from neuralmd_cli.bindingnet.engine.polynomial import Polynomial, monomials
 
@@ -14,15 +13,16 @@ def both_ways(
 ) -> tuple[Float[Tensor, "rows channels"], Float[Tensor, "rows channels"]]:
     """The polynomial of x₁, x₂, x₃, and of -x₁, -x₂, x₃."""
     if torch.is_grad_enabled():
-        ways: tuple[Tensor, Tensor] = _BothWays.apply(
-            components, polynomial.even, polynomial.odd
+        tables = (polynomial.even, polynomial.odd)
+        ways: tuple[Tensor, Tensor] = _BothWays.apply(  # type: ignore[no-untyped-call]
+            components, *tables
         )
         return ways
     return _both(components, polynomial.even, polynomial.odd)
 
 
 def _both(components: Tensor, even: Tensor, odd: Tensor) -> tuple[Tensor, Tensor]:
-    a, b, c = (x.contiguous() for x in components.unbind(1))
+    a, b, c = components.transpose(0, 1).contiguous()
     e, o = _parts(*_powers(a, b, len(even) - 1), c, even, odd)
     return e + o, e - o
 
@@ -32,19 +32,21 @@ class _BothWays(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, components: Tensor, even: Tensor, odd: Tensor
+        context: FunctionCtx, components: Tensor, even: Tensor, odd: Tensor
     ) -> tuple[Tensor, Tensor]:
         context.save_for_backward(components, even, odd)
         return _both(components, even, odd)
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        components, even, odd = context.saved_tensors
-        a, b, c = (x.contiguous() for x in components.unbind(1))
+    def backward(
+        context: FunctionCtx, *gradients: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        components, even, odd = context.saved_tensors  # type: ignore[attr-defined]
+        a, b, c = components.transpose(0, 1).contiguous()
         degree = len(even) - 1
         of_even, of_odd = gradients[0] + gradients[1], gradients[0] - gradients[1]
         evens, odds = _powers(a, b, degree)
-        slopes = []
+        slopes: list[Tensor] = []
         for slope in _slopes(even, odd, degree):
             # A derivative by x₁ or x₂ makes an odd part of the even one.
             e, o = _parts(evens, odds, c, slope[0], slope[1])
@@ -70,15 +72,20 @@ def _powers(
     columns = monomials(degree).columns
     tables = [a.new_empty(count, *a.shape) for count in columns]
     tables[0][0] = 1.0
-    starts = [0, 0]
+    # Views of every degree's block, whole and without its last row, in few calls.
+    whole: dict[int, Tensor] = {}
+    most: dict[int, Tensor] = {}
+    last: dict[int, Tensor] = {}
+    for odd, table in enumerate(tables):
+        totals = range(odd, degree + 1, 2)
+        sizes = [total + 1 for total in totals]
+        whole.update(zip(totals, torch.split(table, sizes), strict=True))
+        pieces = torch.split(table, [x for size in sizes for x in (size - 1, 1)])
+        most.update(zip(totals, pieces[::2], strict=True))
+        last.update(zip(totals, pieces[1::2], strict=True))
     for total in range(1, degree + 1):
-        before, now = tables[(total - 1) % 2], tables[total % 2]
-        low = starts[(total - 1) % 2]
-        high = starts[total % 2] + (total - 1 if total > 1 else 0)
-        previous = before[low : low + total]
-        torch.mul(previous, a, out=now[high : high + total])
-        torch.mul(previous[-1], b, out=now[high + total])
-        starts[total % 2] = high
+        torch.mul(whole[total - 1], a, out=most[total])
+        torch.mul(last[total - 1], b, out=last[total])
     return tables[0], tables[1]
 
 
@@ -94,9 +101,9 @@ def _parts(
     torch.mm(even, evens.flatten(1), out=of_power[0])
     torch.mm(odd, odds.flatten(1), out=of_power[1])
     flat = c.flatten()
-    value = of_power[:, -1]
-    for power in range(len(even) - 2, -1, -1):
-        value = torch.addcmul(of_power[:, power], value, flat)
+    *rest, value = of_power.unbind(1)
+    for row in reversed(rest):
+        value = torch.addcmul(row, value, flat)
     e, o = value.view(2, *c.shape)
     return e, o
 
@@ -136,7 +143,5 @@ def _derivatives(degree: int) -> list[tuple[Tensor, Tensor, Tensor]]:
                 lower[axis] -= 1
                 rows.append((place, at[lower[0], lower[1], lower[2]], key[axis]))
         source, target, factor = zip(*rows, strict=True)
-        found.append(
-            (torch.tensor(source), torch.tensor(target), torch.tensor(factor))
-        )
+        found.append((torch.tensor(source), torch.tensor(target), torch.tensor(factor)))
     return found

@@ -30,8 +30,8 @@ from neuralmd_cli.bindingnet.engine.mixing import (
     polynomials,
 )
 from neuralmd_cli.bindingnet.engine.polynomial import Polynomial
-from neuralmd_cli.bindingnet.engine.radial import radial_functions, reached
-from neuralmd_cli.bindingnet.layers import cosine_cutoff
+from neuralmd_cli.bindingnet.engine.radial import Reach, radial_functions, reach
+from neuralmd_cli.bindingnet.layers import EquivariantMessage, cosine_cutoff
 from neuralmd_cli.bindingnet.ligand import LigandEncoder, LigandFeatures
 from neuralmd_cli.graph import take
 from neuralmd_cli.local_frames import COINCIDENT, edge_frames, smooth_unit
@@ -44,7 +44,9 @@ class Affine:
     weight: Float[Tensor, "outputs inputs"]
     bias: Float[Tensor, " outputs"]
 
-    def __call__(self, x: Float[Tensor, "rows inputs"]) -> Float[Tensor, "rows outputs"]:
+    def __call__(
+        self, x: Float[Tensor, "rows inputs"]
+    ) -> Float[Tensor, "rows outputs"]:
         """Apply it."""
         return linear(x, self.weight, self.bias)
 
@@ -66,41 +68,45 @@ class LigandEngine:
     own: Float[Tensor, "atoms channels"]
     neighbour: Float[Tensor, "atoms channels"]
     of_radial: Float[Tensor, "outputs one_and_radial"]  # hidden of weight, edges
-    of_faded: Float[Tensor, "outputs one_and_radial"]  # the factors of every layer
+    of_faded: Float[Tensor, "factors one_and_radial"]  # the factors of every layer
     of_hidden: Affine  # to: weight, edge features
     exact: PairMixing
     choice: tuple[Polynomial, ...]  # for the mixer; none: exactly
     layers: tuple[Layer, ...]
+    reach: Reach  # of the radial basis
 
     def __call__(
-        self, near: Near, mixing: PairMixing | None
+        self, near: Near, rows: slice, mixing: PairMixing | None
     ) -> tuple[LigandFeatures, PairMixing]:
-        """Features and internal forces of every ligand atom, and how it mixed.
+        """Features and internal forces of some ligands' atoms, and how they mixed.
 
         Args:
-            near: pairs of ligand atoms, each once.
+            near: pairs of these atoms, each once.
+            rows: of the batch, that these atoms are.
             mixing: as returned by the evaluation before, where there was one.
         """
-        atoms = len(self.own)
+        own, neighbour = self.own[rows], self.neighbour[rows]
+        atoms = len(own)
         encoder, pairs = self.encoder, len(near.distance)
         size = encoder.config.channels
         source = torch.cat([near.first, near.second])
         target = torch.cat([near.second, near.first])
-        envelope = cosine_cutoff(near.distance, encoder.config.cutoff)
-        envelope = (envelope**encoder.envelope_power)[:, None]
-        weight, edge, factors = self._of_distance(near.distance, envelope)
+        cutoff = cosine_cutoff(near.distance, encoder.config.cutoff)[:, None]
+        envelope = cutoff
+        if encoder.envelope_power != 1:
+            envelope = cutoff**encoder.envelope_power
+        weight, edge, factors = self._of_distance(near.distance, cutoff, envelope)
 
         forward = smooth_unit(near.difference, COINCIDENT)
-        direction = torch.cat([forward, -forward])
+        direction = torch.cat([forward, -forward])[:, :, None]
         weights = torch.cat([weight, weight])
-        scalars = self.own.index_add(
-            0, target, weights * take(self.neighbour, source)
-        )
+        scalars = own.index_add(0, target, weights * take(neighbour, source))
         seed = weights * take(silu(encoder.vector_seed(scalars)), source)
         # One sum for seeds and surroundings: a column more.
-        outer = direction[:, :, None] * torch.cat(
-            [seed, torch.cat([envelope, envelope])], dim=1
-        )[:, None, :]
+        outer = (
+            direction
+            * torch.cat([seed, torch.cat([envelope, envelope])], dim=1)[:, None, :]
+        )
         summed = outer.new_zeros(atoms, 3, size + 1).index_add(0, target, outer)
         seeds, around = summed[:, :, :size], summed[:, :, size]
         frames = edge_frames(
@@ -109,7 +115,7 @@ class LigandEngine:
         mixing, seeds = self._mixing(seeds, mixing)
         mixed = mixing(seeds, near, frames)
         edges = torch.addcmul(
-            edge, mixed.view(2, pairs, -1), envelope
+            edge, mixed.view(2, pairs, edge.shape[1]), envelope
         ).flatten(0, 1)
         features = self._messages(
             scalars, silu(edges), factors, direction, source, target
@@ -130,17 +136,20 @@ class LigandEngine:
         return mixing, mixing.arranged(seeds)
 
     def _of_distance(
-        self, distance: Float[Tensor, " pairs"], envelope: Float[Tensor, "pairs 1"]
+        self,
+        distance: Float[Tensor, " pairs"],
+        cutoff: Float[Tensor, "pairs 1"],
+        envelope: Float[Tensor, "pairs 1"],
     ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
         """The weight, the edge features but for the invariants, and every layer's."""
         size = self.encoder.config.channels
         basis = self.encoder.radial_basis
-        count = reached(basis, distance)
+        count = self.reach.count(distance)
         # A 1 in front for the bias: a matrix product that adds one is slower.
         radial = torch.cat(
             [
-                torch.ones_like(envelope),
-                radial_functions(basis, distance, count),
+                torch.ones_like(cutoff),
+                radial_functions(basis, distance, cutoff, count),
             ],
             dim=1,
         )
@@ -150,14 +159,14 @@ class LigandEngine:
         factors = linear(radial * envelope, self.of_faded[:, : count + 1])
         widths = [len(x.edge.bias) for x in self.layers]
         edge = product[:, size:] + both[:, size:]
-        return both[:, :size], edge, factors.split(widths, dim=1)
+        return both[:, :size], edge, torch.split(factors, widths, dim=1)
 
     def _messages(
         self,
         scalars: Float[Tensor, "atoms channels"],
         edges: Float[Tensor, "directed edge_channels"],
         factors: tuple[Tensor, ...],
-        direction: Float[Tensor, "directed 3"],
+        direction: Float[Tensor, "directed 3 1"],
         source: Int[Tensor, " directed"],
         target: Int[Tensor, " directed"],
     ) -> LigandFeatures:
@@ -187,15 +196,22 @@ def _sent(
     factor: Float[Tensor, "pairs outputs"],
     node: Float[Tensor, "directed outputs"],
     vectors: Float[Tensor, "directed 3 channels"] | None,
-    direction: Float[Tensor, "directed 3"],
+    direction: Float[Tensor, "directed 3 1"],
 ) -> Float[Tensor, "directed 4 channels"]:
     """Scalars and vectors that pass along each pair; no vectors in the first round."""
-    message = (message.view(2, *factor.shape) * factor).flatten(0, 1) * node
-    size = message.shape[1] // (2 if vectors is None else 3)
-    along = message[:, None, -size:] * direction[:, :, None]
+    message = (message.view(2, *factor.shape) * factor).view_as(node) * node
+    parts = _columns(message, 2 if vectors is None else 3)
+    along = parts[-1] * direction
     if vectors is not None:
-        along = torch.addcmul(along, message[:, None, size : 2 * size], vectors)
-    return torch.cat([message[:, None, :size], along], dim=1)
+        along = torch.addcmul(along, parts[1], vectors)
+    return torch.cat([parts[0], along], dim=1)
+
+
+def _columns(
+    message: Float[Tensor, "directed outputs"], count: int
+) -> Sequence[Float[Tensor, "directed 1 channels"]]:
+    rows, size = message.shape
+    return torch.split(message.view(rows, count, size // count), 1, 1)
 
 
 def _sent_into(
@@ -204,16 +220,17 @@ def _sent_into(
     factor: Float[Tensor, "pairs outputs"],
     node: Float[Tensor, "directed outputs"],
     vectors: Float[Tensor, "directed 3 channels"] | None,
-    direction: Float[Tensor, "directed 3"],
+    direction: Float[Tensor, "directed 3 1"],
 ) -> Float[Tensor, "directed 4 channels"]:
     """The same numbers in `whole`; `message` is lost."""
-    size = whole.shape[2]
+    scalar, vector = torch.split(whole, [1, 3], dim=1)
     message.view(2, *factor.shape).mul_(factor)
     message.mul_(node)
-    whole[:, 0] = message[:, :size]
-    torch.mul(message[:, None, -size:], direction[:, :, None], out=whole[:, 1:])
+    parts = _columns(message, 2 if vectors is None else 3)
+    scalar.copy_(parts[0])
+    torch.mul(parts[-1], direction, out=vector)
     if vectors is not None:
-        whole[:, 1:].addcmul_(message[:, None, size : 2 * size], vectors)
+        vector.addcmul_(parts[1], vectors)
     return whole
 
 
@@ -234,13 +251,20 @@ def ligand_engine(
     """
     size = encoder.config.channels
     edge = encoder.edge
-    _, of_weight, of_basis = edge.weight.split(
-        [2 * size, size, encoder.config.radial_functions], dim=1
+    _, of_weight, of_basis = torch.split(
+        edge.weight, [2 * size, size, encoder.config.radial_functions], dim=1
     )
     first, second = encoder.radial.first, encoder.radial.second
     layers, columns, biases = [], [], []
-    for index, message in enumerate(encoder.messages):
-        hidden, _, out = message.node
+    rounds = [x for x in encoder.messages if isinstance(x, EquivariantMessage)]
+    for index, message in enumerate(rounds):
+        hidden, out = (
+            Affine(
+                weight=message.node.get_parameter(f"{k}.weight"),
+                bias=message.node.get_parameter(f"{k}.bias"),
+            )
+            for k in (0, 2)
+        )
         scale = out.weight.new_ones(3, size)
         scale[1] = message.vector_scale / math.sqrt(3.0)
         scale[2] = message.vector_scale
@@ -249,7 +273,7 @@ def ligand_engine(
         rows = scale.flatten()[kept]
         layers.append(
             Layer(
-                hidden=Affine(weight=hidden.weight, bias=hidden.bias),
+                hidden=hidden,
                 node=Affine(
                     weight=out.weight[kept] * rows[:, None], bias=out.bias[kept] * rows
                 ),
@@ -274,6 +298,7 @@ def ligand_engine(
         exact=exact_mixing(encoder),
         choice=() if exact else polynomials(encoder.axis_mixer),
         layers=tuple(layers),
+        reach=reach(encoder.radial_basis),
     )
 
 

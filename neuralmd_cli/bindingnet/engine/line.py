@@ -34,16 +34,17 @@ class Series:
         """Each mixer at `along` times each of `sizes`."""
         mixers, hidden, _ = self.weight.shape
         seen = (along @ self.weight.flatten(0, 1).T).view(-1, mixers, hidden)
-        power, rows = torch.ones_like(seen), []
-        for term in self.terms:
-            rows.append((power * term).sum(dim=2))
-            power = power * seen
-        rows[0] = rows[0] + self.bias
-        rows[1] = rows[1] + along[:, :1]
-        value = rows[-1].T[:, :, None].expand(-1, -1, sizes.shape[1])
-        for row in reversed(rows[:-1]):
-            value = torch.addcmul(row.T[:, :, None], value, sizes)
-        return value
+        powers = [torch.ones_like(seen)]
+        for _ in self.terms[1:]:
+            powers.append(powers[-1] * seen)
+        rows = (torch.stack(powers) * self.terms[:, None]).sum(dim=3)
+        # One row per mixer: what stands before each power of h.
+        *rest, value = rows.transpose(1, 2)[..., None].unbind(0)
+        value = value.expand(-1, -1, sizes.shape[1])
+        for row in reversed(rest):
+            value = torch.addcmul(row, value, sizes)
+        first = torch.addcmul(self.bias[:, None, None], along[:, :1], sizes)
+        return value + first
 
 
 def series(
@@ -58,7 +59,7 @@ def series(
         found.append(
             Series(
                 radius=radius,
-                weight=torch.stack([x.layers[0].weight for x in mixers]),
+                weight=torch.stack([next(x.layers.parameters()) for x in mixers]),
                 terms=torch.stack(
                     [powers_of_hidden(x, degree, radius).T for x in mixers], dim=1
                 ).to(like.device, like.dtype),

@@ -65,7 +65,10 @@ class PairMixing:
         second = torch.bmm(frames, take(arranged, near.second))
         widths = [x.channels for x in self.groups]
         parts = zip(
-            self.groups, first.split(widths, 2), second.split(widths, 2), strict=True
+            self.groups,
+            torch.split(first, widths, 2),
+            torch.split(second, widths, 2),
+            strict=True,
         )
         ways = [_mixed(self.mixer, group, torch.cat(x, 2)) for group, *x in parts]
         there, back = zip(*ways, strict=True)

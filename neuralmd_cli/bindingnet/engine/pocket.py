@@ -8,13 +8,13 @@ one per channel.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import linear, silu
 
 from neuralmd_cli.bindingnet.engine.candidates import Near
 from neuralmd_cli.bindingnet.engine.line import Series, series
-from neuralmd_cli.bindingnet.engine.radial import radial_functions, reached
+from neuralmd_cli.bindingnet.engine.radial import Reach, radial_functions, reach
 from neuralmd_cli.bindingnet.interaction import Interaction, InteractionLayer
 from neuralmd_cli.bindingnet.layers import cosine_cutoff
 from neuralmd_cli.bindingnet.ligand import LigandFeatures
@@ -31,10 +31,9 @@ class PocketEngine:
     protein: EncodedProtein
     residues: tuple[Float[Tensor, "residues channels"], ...]  # projected, per layer
     choice: tuple[tuple[Series, ...], ...]  # for the mixers, per layer; none: exactly
+    reach: Reach  # of the radial basis, the same in every layer
 
-    def __call__(
-        self, near: Near, ligand: LigandFeatures
-    ) -> Float[Tensor, "atoms 3"]:
+    def __call__(self, near: Near, ligand: LigandFeatures) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom, internal plus binding (eq. 9), model units.
 
         Args:
@@ -44,17 +43,18 @@ class PocketEngine:
         direction = smooth_unit(near.difference, COINCIDENT)
         frames = take(self.protein.frames, near.second)
         along = torch.bmm(frames, direction[:, :, None])[:, :, 0]
-        share = cosine_cutoff(near.distance, self.interaction.config.pair_cutoff)
+        cutoff = self.interaction.config.pair_cutoff
+        share = cosine_cutoff(near.distance, cutoff)[:, None]
         vectors = ligand.vectors
         for layer, residues, choice in zip(
-            self.interaction.layers, self.residues, self.choice, strict=True
+            layers(self.interaction), self.residues, self.choice, strict=True
         ):
-            hidden = _features(layer, ligand.scalars, residues, near)
+            hidden = _features(layer, ligand.scalars, residues, near, share, self.reach)
             own, pair = _mixed(layer, choice, along, hidden)
             both = torch.cat(
                 [own[:, None, :], direction[:, :, None] * pair[:, None, :]], dim=1
             )
-            both = both * share[:, None, None]
+            both = both * share[:, :, None]
             atoms, _, size = vectors.shape
             summed = both.new_zeros(atoms, 4, size).index_add(0, near.first, both)
             vectors = vectors + summed[:, :1] * vectors + summed[:, 1:]
@@ -67,19 +67,19 @@ def _features(
     scalars: Float[Tensor, "atoms channels"],
     residues: Float[Tensor, "residues channels"],
     near: Near,
+    cutoff: Float[Tensor, "pairs 1"],
+    basis_reach: Reach,
 ) -> Float[Tensor, "pairs channels"]:
     """What a residue and an atom have in common at their distance."""
-    first, _, second = layer.pair
-    atoms = linear(scalars, first.weight)
+    atoms = linear(scalars, layer.pair.get_parameter("0.weight"))
     hidden = silu(take(atoms, near.first) + take(residues, near.second))
-    basis = layer.radial_basis
-    count = reached(basis, near.distance)
+    count = basis_reach.count(near.distance)
     radial = linear(
-        radial_functions(basis, near.distance, count),
+        radial_functions(layer.radial_basis, near.distance, cutoff, count),
         layer.radial.weight[:, :count],
         layer.radial.bias,
     )
-    features: Tensor = second(hidden) * radial
+    features: Tensor = layer.pair[2](hidden) * radial
     return features
 
 
@@ -100,10 +100,15 @@ def _mixed(
     return layer.own_mixer(components), layer.pair_mixer(components)
 
 
+def layers(interaction: Interaction) -> list[InteractionLayer]:
+    """The rounds of messages of an interaction."""
+    return [x for x in interaction.layers if isinstance(x, InteractionLayer)]
+
+
 def mixer_series(interaction: Interaction) -> tuple[tuple[Series, ...], ...]:
     """For each layer, what may stand for its mixers."""
     return tuple(
-        series([layer.own_mixer, layer.pair_mixer]) for layer in interaction.layers
+        series([layer.own_mixer, layer.pair_mixer]) for layer in layers(interaction)
     )
 
 
@@ -122,6 +127,9 @@ def pocket_engine(
     return PocketEngine(
         interaction=interaction,
         protein=protein,
-        residues=tuple(layer.pair[0](protein.features) for layer in interaction.layers),
+        residues=tuple(
+            layer.pair[0](protein.features) for layer in layers(interaction)
+        ),
         choice=choice,
+        reach=reach(layers(interaction)[0].radial_basis),
     )

@@ -19,7 +19,7 @@ from torch.nn.functional import silu
 
 from neuralmd_cli.bindingnet.layers import AxisMixer
 
-DEGREES = (3, 5, 8, 11)
+DEGREES = (5, 8, 11)
 """Those that are tried, smallest first."""
 TOLERANCE = 2e-7
 """Largest error of a mixer's answer; in float32 the mixer itself rounds as much."""
@@ -124,7 +124,7 @@ def fitted(mixer: AxisMixer, degree: int, radius: float) -> Polynomial:
     """The polynomial of a mixer; in the precision and on the device of its weights."""
     terms = monomials(degree)
     values = powers_of_hidden(mixer, degree, radius)
-    weight = mixer.layers[0].weight.double().cpu()
+    weight = _weights(mixer)[0].double().cpu()
     powers = torch.stack([weight**m for m in range(degree + 1)])
     each = powers[terms.i, :, 0] * powers[terms.j, :, 1] * powers[terms.power, :, 2]
     each = each * values.T[terms.i + terms.j + terms.power]

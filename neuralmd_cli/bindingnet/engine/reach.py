@@ -53,7 +53,7 @@ def surroundings(
     """All residues that the features and frames of the wanted ones depend on."""
     with torch.no_grad():
         atoms = torch.stack([batch.n, batch.ca, batch.c], dim=1)
-        parts = []
+        parts: list[Tensor] = []
         for index, (rows, _) in enumerate(_complexes(batch)):
             if batch.same_protein and batch.same_protein[index] != index:
                 parts.append(parts[batch.same_protein[index]])
@@ -107,7 +107,7 @@ def _closest(
     """Distance of each point to the closest of the others, Å."""
     if not len(others):
         return torch.full_like(points[:, 0], torch.inf)
-    found = [_distances(x, others).amin(dim=1) for x in points.split(ROWS)]
+    found = [_distances(x, others).amin(dim=1) for x in torch.split(points, ROWS)]
     return torch.cat(found) if found else points[:, 0]
 
 
@@ -115,9 +115,7 @@ def _distances(
     points: Float[Tensor, "points 3"], others: Float[Tensor, "others 3"]
 ) -> Float[Tensor, "points others"]:
     # Not by way of a matrix product, which rounds more.
-    return torch.cdist(
-        points, others, compute_mode="donot_use_mm_for_euclid_dist"
-    )
+    return torch.cdist(points, others, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _neighbours(
