@@ -68,7 +68,7 @@ def radius_pairs(
             _pairs_of_targets(
                 table, source_slots, targets, target_slots, cutoff, same, first, step
             )
-            for first in range(0, target_slots.rows.shape[1], step)
+            for first in range(0, max(1, target_slots.rows.shape[1]), step)
         ]
         source = torch.cat([x for x, _ in parts])
         target = torch.cat([x for _, x in parts])

@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from neuralmd_cli.bindingnet.engine.forces import EngineForces
+from neuralmd_cli.complex import collate
+from neuralmd_cli.models.binding_force import plain_forces
 from neuralmd_cli.simulation import simulate
 from tests.toy import toy_complex, toy_model
 
@@ -32,3 +35,21 @@ def test_a_rollout_is_the_same_on_cuda(rule):
     ]
     for cpu, cuda in zip(*runs, strict=True):
         torch.testing.assert_close(cuda.positions, cpu.positions, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_the_engine_gives_on_cuda_what_the_plain_path_gives_on_a_cpu(exact):
+    """float64, several sizes in a batch: shapes stay the same, values too."""
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
+    complexes = [toy_complex(k, atoms=9 + 4 * k) for k in range(3)]
+    cuda = torch.device("cuda")
+    net, batch = toy_model().binding_net, collate(complexes)
+    with torch.no_grad():
+        expected = plain_forces(net, batch)(batch.positions)
+        there = collate([x.to(cuda, torch.float64) for x in complexes])
+        found = EngineForces(net.to(cuda), there, exact=exact)(there.positions)
+    tolerance = 1e-12 if exact else 1e-5
+    torch.testing.assert_close(
+        found.cpu(), expected, rtol=0, atol=tolerance * float(expected.abs().max())
+    )

@@ -106,7 +106,7 @@ class ProteinEncoder(nn.Module):
             share = cosine_cutoff(distance, self.config.cutoff)
         total = sum_to(message * share[:, None], pairs.target, len(own))
         count = sum_to(share, pairs.target, len(own)).clamp(min=1.0)
-        return (total / count[:, None]).reshape(residues, 3, -1)
+        return (total / count[:, None]).reshape(residues, 3, self.config.channels)
 
     def _surroundings(
         self,
@@ -120,7 +120,9 @@ class ProteinEncoder(nn.Module):
         weight = self.bond_radial(self.bond_basis(distance)) * take(flat, pairs.source)
         weight = weight * cosine_cutoff(distance, self.config.cutoff)[:, None]
         vectors = unit(difference)[:, :, None] * weight[:, None, :]
-        return sum_to(vectors, pairs.target, len(flat)).reshape(len(features), 3, 3, -1)
+        return sum_to(vectors, pairs.target, len(flat)).reshape(
+            len(features), 3, 3, self.config.channels
+        )
 
     def _bond(
         self,

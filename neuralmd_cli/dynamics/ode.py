@@ -7,7 +7,6 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torchdiffeq import odeint
 
 from neuralmd_cli.dynamics.grid import State, walk
 
@@ -110,6 +109,11 @@ def _advance(
     device = state[0].device
     dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no f64
     grid = torch.tensor([start, end], dtype=dtype, device=device)
+    if solver == "euler":
+        return _euler(derivative, state, grid[0], end - start)
+    # With SciPy behind it, it takes longer to import than a rollout's first steps.
+    from torchdiffeq import odeint
+
     if solver not in FIXED_STEP:
         velocities, positions = odeint(
             derivative, state, grid, method=solver, rtol=1e-6, atol=1e-8
@@ -125,3 +129,14 @@ def _advance(
             options={"grid_constructor": lambda _f, _y, t: t},
         )
     return velocities[-1], positions[-1]
+
+
+def _euler(
+    derivative: Callable[[Tensor, State], State],
+    state: State,
+    time: Float[Tensor, ""],
+    step_ps: float,
+) -> State:
+    """One step as torchdiffeq makes it, bit by bit."""
+    slopes = derivative(time, state)
+    return state[0] + step_ps * slopes[0], state[1] + step_ps * slopes[1]

@@ -1,12 +1,14 @@
-"""BindingNet as a force field, its proteins encoded once."""
+"""BindingNet as a force field, prepared once for the pockets of a batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from neuralmd_cli.bindingnet.engine.forces import EngineForces, is_covered
 from neuralmd_cli.bindingnet.model import BindingNet
-from neuralmd_cli.bindingnet.protein import EncodedProtein
 from neuralmd_cli.complex import Batch
 
 
@@ -14,26 +16,39 @@ from neuralmd_cli.complex import Batch
 class BindingForce:
     """Forces of BindingNet (eq. 9) on the ligands of a batch, amu Å ps⁻²."""
 
-    binding_net: BindingNet
-    batch: Batch
-    protein: EncodedProtein
+    forces: Callable[[Tensor], Tensor]  # of positions (Å), in the network's unit
     unit: float  # amu Å ps⁻² per unit of the network's output
 
     def __call__(
         self, time: Float[Tensor, ""], positions: Float[Tensor, "atoms 3"]
     ) -> Float[Tensor, "atoms 3"]:
         """Return forces; they do not depend on time."""
-        forces = self.binding_net.forces(self.batch, positions, self.protein)
-        return forces * self.unit
+        return self.forces(positions) * self.unit
 
 
 def binding_force(
     binding_net: BindingNet, batch: Batch, *, unit: float = 1.0
 ) -> BindingForce:
-    """Encode the proteins of a batch and return the forces in their pockets."""
-    return BindingForce(
-        binding_net=binding_net,
-        batch=batch,
-        protein=binding_net.encode_protein(batch),
-        unit=unit,
-    )
+    """The forces in the pockets of a batch, what does not change computed once.
+
+    By the engine where it covers the network, and in full precision: autocast would
+    round the matrices that it multiplies out beforehand. A subclass of the network
+    that evaluates in its own way keeps it.
+    """
+    device = batch.positions.device.type
+    plain = type(binding_net) is not BindingNet or torch.is_autocast_enabled(device)
+    if is_covered(binding_net.config) and not plain:
+        forces: Callable[[Tensor], Tensor] = EngineForces(binding_net, batch)
+    else:
+        forces = plain_forces(binding_net, batch)
+    return BindingForce(forces=forces, unit=unit)
+
+
+def plain_forces(binding_net: BindingNet, batch: Batch) -> Callable[[Tensor], Tensor]:
+    """The network as its equations are written, proteins encoded once."""
+    protein = binding_net.encode_protein(batch)
+
+    def forces(positions: Tensor) -> Tensor:
+        return binding_net.forces(batch, positions, protein)
+
+    return forces

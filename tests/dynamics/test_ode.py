@@ -115,3 +115,28 @@ def test_impossible_requests_are_refused(times, step):
     """Times that do not increase and steps of no length raise ValueError."""
     with pytest.raises(ValueError, match="times|step_ps"):
         integrate(springs().derivative, start(), times, step_ps=step)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_our_own_euler_step_is_that_of_torchdiffeq(dtype):
+    """Bit by bit, with friction, at steps that binary numbers cannot hold."""
+    from torchdiffeq import odeint
+
+    ode = springs(friction=0.1)
+    state = tuple(x.to(dtype) for x in start())
+    ode = NewtonianODE(
+        force_field=spring, masses=ode.masses.to(dtype), friction_per_ps=0.1
+    )
+    times = [0.1 * k for k in range(1, 30)]
+    (ours,) = integrate(ode.derivative, state, times[-1:], step_ps=0.1)
+    for k in range(29):
+        grid = torch.tensor([k * 0.1, (k + 1) * 0.1], dtype=torch.float64)
+        solution = odeint(
+            ode.derivative,
+            state,
+            grid,
+            method="euler",
+            options={"grid_constructor": lambda _f, _y, t: t},
+        )
+        state = tuple(x[-1] for x in solution)
+    assert all(map(torch.equal, ours, state))

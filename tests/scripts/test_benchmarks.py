@@ -47,4 +47,15 @@ def test_encoding_again_changes_the_work_and_not_the_result(monkeypatch):
             *_, (_, end) = each.solve(batch, torch.zeros_like(batch.positions), times)
         ends.append((len(calls), end))
     assert [n for n, _ in ends] == [1, 3]
-    assert torch.equal(ends[0][1], ends[1][1])
+    torch.testing.assert_close(ends[0][1], ends[1][1], rtol=0, atol=1e-10)
+
+
+def test_two_result_files_are_compared_number_by_number(monkeypatch):
+    """Those that both have, with the ratio; text and what one lacks is left out."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    compared = runpy.run_path(str(BENCHMARKS / "run.py"), run_name="imported")[
+        "compared"
+    ]
+    before = {"machine": "a", "rows": [{"ms": 4.0, "only": 1}, {"ms": 2.0}]}
+    after = {"machine": "b", "rows": [{"ms": 2.0}]}
+    assert compared(before, after) == ["rows[0].ms: 4 -> 2 (0.50)"]

@@ -1,0 +1,1 @@
+"""BindingNet evaluated many times in one pocket: the same numbers, sooner."""

@@ -1,0 +1,312 @@
+"""The ligand module, each pair of atoms looked at once for both directions.
+
+What differs from `bindingnet.ligand`, where the same numbers come out:
+
+- a distance belongs to two directed pairs; all that follows from it alone is computed
+  once, for all layers in one matrix product;
+- the frame of the reverse pair is the frame with two axes turned round, so the mixer
+  is evaluated as an even and an odd part (`mixing.py`);
+- linear layers over concatenated features are split into their blocks; those that
+  follow each other without a nonlinearity are multiplied out beforehand, and so are
+  constant factors;
+- Gaussians of the radial basis that no distance reaches are left out.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import linear, silu
+
+from neuralmd_cli.bindingnet.engine.candidates import Near
+from neuralmd_cli.bindingnet.engine.mixing import (
+    PairMixing,
+    exact_mixing,
+    grouped_mixing,
+    lengths,
+    polynomials,
+)
+from neuralmd_cli.bindingnet.engine.polynomial import Polynomial
+from neuralmd_cli.bindingnet.engine.radial import Reach, radial_functions, reach
+from neuralmd_cli.bindingnet.layers import EquivariantMessage, cosine_cutoff
+from neuralmd_cli.bindingnet.ligand import LigandEncoder, LigandFeatures
+from neuralmd_cli.graph import take
+from neuralmd_cli.local_frames import COINCIDENT, edge_frames, smooth_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affine:
+    """A linear layer made of others."""
+
+    weight: Float[Tensor, "outputs inputs"]
+    bias: Float[Tensor, " outputs"]
+
+    def __call__(
+        self, x: Float[Tensor, "rows inputs"]
+    ) -> Float[Tensor, "rows outputs"]:
+        """Apply it."""
+        return linear(x, self.weight, self.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One round of messages; constant factors are in `node`."""
+
+    hidden: Affine
+    node: Affine
+    edge: Affine
+
+
+@dataclass(frozen=True, kw_only=True)
+class LigandEngine:
+    """A `LigandEncoder` on the ligands of one batch, weights rearranged."""
+
+    encoder: LigandEncoder
+    own: Float[Tensor, "atoms channels"]
+    neighbour: Float[Tensor, "atoms channels"]
+    of_radial: Float[Tensor, "outputs one_and_radial"]  # hidden of weight, edges
+    of_faded: Float[Tensor, "factors one_and_radial"]  # the factors of every layer
+    of_hidden: Affine  # to: weight, edge features
+    exact: PairMixing
+    choice: tuple[Polynomial, ...]  # for the mixer; none: exactly
+    layers: tuple[Layer, ...]
+    reach: Reach  # of the radial basis
+
+    def __call__(
+        self, near: Near, rows: slice, mixing: PairMixing | None
+    ) -> tuple[LigandFeatures, PairMixing]:
+        """Features and internal forces of some ligands' atoms, and how they mixed.
+
+        Args:
+            near: pairs of these atoms, each once.
+            rows: of the batch, that these atoms are.
+            mixing: as returned by the evaluation before, where there was one.
+        """
+        own, neighbour = self.own[rows], self.neighbour[rows]
+        atoms = len(own)
+        encoder, pairs = self.encoder, len(near.distance)
+        size = encoder.config.channels
+        source = torch.cat([near.first, near.second])
+        target = torch.cat([near.second, near.first])
+        cutoff = cosine_cutoff(near.distance, encoder.config.cutoff)[:, None]
+        envelope = cutoff
+        if encoder.envelope_power != 1:
+            envelope = cutoff**encoder.envelope_power
+        weight, edge, factors = self._of_distance(near.distance, cutoff, envelope)
+
+        forward = smooth_unit(near.difference, COINCIDENT)
+        direction = torch.cat([forward, -forward])[:, :, None]
+        weights = torch.cat([weight, weight])
+        scalars = own.index_add(0, target, weights * take(neighbour, source))
+        seed = weights * take(silu(encoder.vector_seed(scalars)), source)
+        # One sum for seeds and surroundings: a column more.
+        outer = (
+            direction
+            * torch.cat([seed, torch.cat([envelope, envelope])], dim=1)[:, None, :]
+        )
+        summed = outer.new_zeros(atoms, 3, size + 1).index_add(0, target, outer)
+        seeds, around = summed[:, :, :size], summed[:, :, size]
+        frames = edge_frames(
+            forward, take(around, near.first), take(around, near.second)
+        )
+        mixing, seeds = self._mixing(seeds, mixing)
+        mixed = mixing(seeds, near, frames)
+        edges = torch.addcmul(
+            edge, mixed.view(2, pairs, edge.shape[1]), envelope
+        ).flatten(0, 1)
+        features = self._messages(
+            scalars, silu(edges), factors, direction, source, target
+        )
+        return features, mixing
+
+    def _mixing(
+        self, seeds: Float[Tensor, "atoms 3 channels"], mixing: PairMixing | None
+    ) -> tuple[PairMixing, Float[Tensor, "atoms 3 channels"]]:
+        """A mixing that holds for these vectors, and their channels in its order."""
+        if not self.choice:
+            return self.exact, seeds
+        if mixing is not None:
+            arranged = mixing.arranged(seeds)
+            if mixing.holds(arranged):
+                return mixing, arranged
+        mixing = grouped_mixing(self.encoder, self.choice, lengths(seeds))
+        return mixing, mixing.arranged(seeds)
+
+    def _of_distance(
+        self,
+        distance: Float[Tensor, " pairs"],
+        cutoff: Float[Tensor, "pairs 1"],
+        envelope: Float[Tensor, "pairs 1"],
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+        """The weight, the edge features but for the invariants, and every layer's."""
+        size = self.encoder.config.channels
+        basis = self.encoder.radial_basis
+        count = self.reach.count(distance)
+        # A 1 in front for the bias: a matrix product that adds one is slower.
+        radial = torch.cat(
+            [
+                torch.ones_like(cutoff),
+                radial_functions(basis, distance, cutoff, count),
+            ],
+            dim=1,
+        )
+        product = linear(radial, self.of_radial[:, : count + 1])
+        both = self.of_hidden(silu(product[:, :size])) * envelope
+        # The envelope is on the few inputs instead of the many outputs.
+        factors = linear(radial * envelope, self.of_faded[:, : count + 1])
+        widths = [len(x.edge.bias) for x in self.layers]
+        edge = product[:, size:] + both[:, size:]
+        return both[:, :size], edge, torch.split(factors, widths, dim=1)
+
+    def _messages(
+        self,
+        scalars: Float[Tensor, "atoms channels"],
+        edges: Float[Tensor, "directed edge_channels"],
+        factors: tuple[Tensor, ...],
+        direction: Float[Tensor, "directed 3 1"],
+        source: Int[Tensor, " directed"],
+        target: Int[Tensor, " directed"],
+    ) -> LigandFeatures:
+        atoms, size = scalars.shape
+        vectors = scalars.new_zeros(atoms, 3, size)
+        # Where no gradients are asked for, one piece of memory serves all rounds.
+        whole = None
+        if not torch.is_grad_enabled():
+            whole = scalars.new_empty(len(source), 4, size)
+        for index, (layer, factor) in enumerate(zip(self.layers, factors, strict=True)):
+            node = take(layer.node(silu(layer.hidden(scalars))), source)
+            message = layer.edge(edges)
+            before = take(vectors, source) if index else None
+            if whole is None:
+                sent = _sent(message, factor, node, before, direction)
+            else:
+                sent = _sent_into(whole, message, factor, node, before, direction)
+            summed = sent.new_zeros(atoms, 4, size).index_add_(0, target, sent)
+            scalars = scalars + summed[:, 0]
+            vectors = vectors + summed[:, 1:]
+        forces = self.encoder.force_head(scalars, vectors)
+        return LigandFeatures(scalars=scalars, vectors=vectors, forces=forces)
+
+
+def _sent(
+    message: Float[Tensor, "directed outputs"],
+    factor: Float[Tensor, "pairs outputs"],
+    node: Float[Tensor, "directed outputs"],
+    vectors: Float[Tensor, "directed 3 channels"] | None,
+    direction: Float[Tensor, "directed 3 1"],
+) -> Float[Tensor, "directed 4 channels"]:
+    """Scalars and vectors that pass along each pair; no vectors in the first round."""
+    message = (message.view(2, *factor.shape) * factor).view_as(node) * node
+    parts = _columns(message, 2 if vectors is None else 3)
+    along = parts[-1] * direction
+    if vectors is not None:
+        along = torch.addcmul(along, parts[1], vectors)
+    return torch.cat([parts[0], along], dim=1)
+
+
+def _columns(
+    message: Float[Tensor, "directed outputs"], count: int
+) -> Sequence[Float[Tensor, "directed 1 channels"]]:
+    rows, size = message.shape
+    return torch.split(message.view(rows, count, size // count), 1, 1)
+
+
+def _sent_into(
+    whole: Float[Tensor, "directed 4 channels"],
+    message: Float[Tensor, "directed outputs"],
+    factor: Float[Tensor, "pairs outputs"],
+    node: Float[Tensor, "directed outputs"],
+    vectors: Float[Tensor, "directed 3 channels"] | None,
+    direction: Float[Tensor, "directed 3 1"],
+) -> Float[Tensor, "directed 4 channels"]:
+    """The same numbers in `whole`; `message` is lost."""
+    scalar, vector = torch.split(whole, [1, 3], dim=1)
+    message.view(2, *factor.shape).mul_(factor)
+    message.mul_(node)
+    parts = _columns(message, 2 if vectors is None else 3)
+    scalar.copy_(parts[0])
+    torch.mul(parts[-1], direction, out=vector)
+    if vectors is not None:
+        vector.addcmul_(parts[1], vectors)
+    return whole
+
+
+def ligand_engine(
+    encoder: LigandEncoder,
+    atomic_numbers: Int[Tensor, " atoms"],
+    condition: Float[Tensor, "atoms channels"] | None = None,
+    *,
+    exact: bool,
+) -> LigandEngine:
+    """Prepare an encoder for the ligands of a batch.
+
+    Args:
+        encoder: of the equivariant variant.
+        atomic_numbers: Z of each atom.
+        condition: what else an atom should know, as in `LigandEncoder`.
+        exact: False to allow polynomials for the mixer.
+    """
+    size = encoder.config.channels
+    edge = encoder.edge
+    _, of_weight, of_basis = torch.split(
+        edge.weight, [2 * size, size, encoder.config.radial_functions], dim=1
+    )
+    first, second = encoder.radial.first, encoder.radial.second
+    layers, columns, biases = [], [], []
+    rounds = [x for x in encoder.messages if isinstance(x, EquivariantMessage)]
+    for index, message in enumerate(rounds):
+        hidden, out = (
+            Affine(
+                weight=message.node.get_parameter(f"{k}.weight"),
+                bias=message.node.get_parameter(f"{k}.bias"),
+            )
+            for k in (0, 2)
+        )
+        scale = out.weight.new_ones(3, size)
+        scale[1] = message.vector_scale / math.sqrt(3.0)
+        scale[2] = message.vector_scale
+        # There are no vectors to pass on in the first round.
+        kept = slice(None) if index else _without_middle(size, out.weight.device)
+        rows = scale.flatten()[kept]
+        layers.append(
+            Layer(
+                hidden=hidden,
+                node=Affine(
+                    weight=out.weight[kept] * rows[:, None], bias=out.bias[kept] * rows
+                ),
+                edge=Affine(
+                    weight=message.edge.weight[kept], bias=message.edge.bias[kept]
+                ),
+            )
+        )
+        columns.append(message.radial.weight[kept])
+        biases.append(message.radial.bias[kept])
+    own = encoder.elements(atomic_numbers - 1)
+    return LigandEngine(
+        encoder=encoder,
+        own=own if condition is None else own + condition,
+        neighbour=encoder.neighbour_elements(atomic_numbers - 1),
+        of_radial=_with_bias([first.weight, of_basis], [first.bias, edge.bias]),
+        of_faded=_with_bias(columns, biases),
+        of_hidden=Affine(
+            weight=torch.cat([second.weight, of_weight @ second.weight]),
+            bias=torch.cat([second.bias, of_weight @ second.bias]),
+        ),
+        exact=exact_mixing(encoder),
+        choice=() if exact else polynomials(encoder.axis_mixer),
+        layers=tuple(layers),
+        reach=reach(encoder.radial_basis),
+    )
+
+
+def _with_bias(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
+    """Linear layers of one input as a matrix, the bias as its first column."""
+    return torch.cat([torch.cat([*biases])[:, None], torch.cat([*weights])], dim=1)
+
+
+def _without_middle(size: int, device: torch.device) -> Int[Tensor, " rows"]:
+    rows = torch.arange(3 * size, device=device)
+    return rows[(rows < size) | (rows >= 2 * size)]

@@ -1,0 +1,156 @@
+"""Invariants of a pair of atoms for its two directions, and what edges make of them.
+
+The frame of the reverse pair is that of the pair with its first two axes turned round,
+and the two atoms change places.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import linear
+
+from neuralmd_cli.bindingnet.engine.candidates import Near
+from neuralmd_cli.bindingnet.engine.evaluate import both_ways
+from neuralmd_cli.bindingnet.engine.polynomial import Polynomial, fitted, radii
+from neuralmd_cli.bindingnet.layers import AxisMixer
+from neuralmd_cli.bindingnet.ligand import LigandEncoder
+from neuralmd_cli.graph import take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Channels that are mixed alike."""
+
+    channels: int
+    polynomial: Polynomial | None  # None: the mixer itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairMixing:
+    """The mixer and the block of the edge layer that reads it.
+
+    Channels are in groups by how long their vectors are; `order` says which are where.
+    """
+
+    mixer: AxisMixer
+    groups: tuple[Group, ...]
+    order: Int[Tensor, " channels"] | None  # None: one group of all
+    longest: Float[Tensor, " channels"] | None  # for which it holds, in this order
+    source: Float[Tensor, "edge_channels both"]  # of a pair, columns by group
+    target: Float[Tensor, "edge_channels both"]  # of its reverse
+
+    def arranged(
+        self, seeds: Float[Tensor, "atoms 3 channels"]
+    ) -> Float[Tensor, "atoms 3 channels"]:
+        """The channels in the order of the groups."""
+        return seeds if self.order is None else seeds.index_select(2, self.order)
+
+    def holds(self, arranged: Float[Tensor, "atoms 3 channels"]) -> bool:
+        """False where a vector is too long for its group."""
+        if self.longest is None:
+            return True
+        return bool((lengths(arranged) <= self.longest).all())
+
+    def __call__(
+        self,
+        arranged: Float[Tensor, "atoms 3 channels"],
+        near: Near,
+        frames: Float[Tensor, "pairs 3 3"],
+    ) -> Float[Tensor, "directed edge_channels"]:
+        """What the invariants add to the edges: every pair, then every reverse."""
+        first = torch.bmm(frames, take(arranged, near.first))
+        second = torch.bmm(frames, take(arranged, near.second))
+        widths = [x.channels for x in self.groups]
+        parts = zip(
+            self.groups,
+            torch.split(first, widths, 2),
+            torch.split(second, widths, 2),
+            strict=True,
+        )
+        ways = [_mixed(self.mixer, group, torch.cat(x, 2)) for group, *x in parts]
+        there, back = zip(*ways, strict=True)
+        return torch.cat(
+            [
+                linear(torch.cat(there, dim=1), self.source),
+                linear(torch.cat(back, dim=1), self.target),
+            ]
+        )
+
+
+def _mixed(
+    mixer: AxisMixer, group: Group, components: Float[Tensor, "pairs 3 channels"]
+) -> tuple[Float[Tensor, "pairs channels"], Float[Tensor, "pairs channels"]]:
+    if group.polynomial is not None:
+        return both_ways(components, group.polynomial)
+    turned = components * components.new_tensor([-1.0, -1.0, 1.0])[:, None]
+    return mixer(components), mixer(turned)
+
+
+def lengths(seeds: Float[Tensor, "atoms 3 channels"]) -> Float[Tensor, " channels"]:
+    """The longest vector of each channel."""
+    longest: Tensor = seeds.detach().square().sum(dim=1).amax(dim=0).sqrt()
+    return longest
+
+
+def exact_mixing(encoder: LigandEncoder) -> PairMixing:
+    """The mixer itself for every channel."""
+    size = encoder.config.channels
+    block = encoder.edge.weight[:, : 2 * size]
+    return PairMixing(
+        mixer=encoder.axis_mixer,
+        groups=(Group(channels=size, polynomial=None),),
+        order=None,
+        longest=None,
+        source=block,
+        target=block.roll(size, dims=1),
+    )
+
+
+def polynomials(mixer: AxisMixer) -> tuple[Polynomial, ...]:
+    """One of each degree that fits somewhere, the shortest reach first."""
+    reach = sorted((r, n) for n, r in radii(mixer).items())
+    return tuple(fitted(mixer, degree, radius) for radius, degree in reach)
+
+
+def grouped_mixing(
+    encoder: LigandEncoder,
+    choice: Sequence[Polynomial],
+    longest: Float[Tensor, " channels"],
+    room: float = 1.5,
+) -> PairMixing:
+    """Polynomials for channels of short vectors, the mixer itself for the others.
+
+    Args:
+        encoder: whose mixer.
+        choice: what there is for it, the shortest reach first.
+        longest: vector of each channel where the ligand is.
+        room: factor by which it may grow before the groups must be made again.
+    """
+    needed = (longest * room).tolist()
+    reach = [x.radius for x in choice]
+    kind = [sum(r < x for r in reach) for x in needed]
+    order = sorted(range(len(kind)), key=lambda k: kind[k])
+    groups, columns, limits = [], [], []
+    size = len(kind)
+    for index in range(len(choice) + 1):
+        own = [k for k in order if kind[k] == index]
+        if own:
+            whole = index == len(choice)
+            polynomial = None if whole else choice[index]
+            groups.append(Group(channels=len(own), polynomial=polynomial))
+            columns += own + [size + k for k in own]
+            limits += [torch.inf if whole else reach[index]] * len(own)
+    weight = encoder.edge.weight
+    column = torch.tensor(columns, device=weight.device)
+    other = (column + size) % (2 * size)
+    return PairMixing(
+        mixer=encoder.axis_mixer,
+        groups=tuple(groups),
+        order=torch.tensor(order, device=weight.device),
+        longest=longest.new_tensor(limits),
+        source=weight.index_select(1, column),
+        target=weight.index_select(1, other),
+    )
