@@ -121,9 +121,7 @@ def build(
     )
 
 
-def _check_order(
-    dry: Topology, system: Topology, chains: Chains, where: str
-) -> None:
+def _check_order(dry: Topology, system: Topology, chains: Chains, where: str) -> None:
     """leap must have kept our residues in our order, the ligand after them."""
     ours = [x.name for x in chains.residues]
     theirs = [_plain(x) for x in dry.residue_names[:-1]]
@@ -154,9 +152,7 @@ def _pdb(chains: Chains) -> Iterator[str]:
         yield "TER"
 
 
-def _script(
-    chains: Chains, solvent: Solvent, droplet: Droplet | None
-) -> Sequence[str]:
+def _script(chains: Chains, solvent: Solvent, droplet: Droplet | None) -> Sequence[str]:
     labels = {x.label: k for k, x in enumerate(chains.residues, start=1)}
     bonds = [
         f"bond prot.{labels[a]}.SG prot.{labels[b]}.SG" for a, b in chains.disulfides

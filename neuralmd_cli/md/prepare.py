@@ -195,9 +195,7 @@ def _hetero(
     return notes, warnings
 
 
-def _nearest(
-    residue: gemmi.Residue, ligand: np.ndarray
-) -> tuple[float, str | None]:
+def _nearest(residue: gemmi.Residue, ligand: np.ndarray) -> tuple[float, str | None]:
     """Distance of a group's nearest heavy atom to the ligand, and its metal if any."""
     heavy = [a for a in residue if a.element.atomic_number > 1]
     if not heavy:

@@ -206,9 +206,7 @@ def _notes(
 ) -> Iterator[str]:
     """What was changed on the way."""
     if changed:
-        shown = ", ".join(
-            f"{n} {x}" if n > 1 else x for x, n in changed.most_common(6)
-        )
+        shown = ", ".join(f"{n} {x}" if n > 1 else x for x, n in changed.most_common(6))
         lost = sum(n for name, n in extra.items() if not is_plain(name))
         yield f"Modified residues simulated as their parent: {shown}" + (
             f" ({lost} atoms left out)." if lost else "."
