@@ -122,7 +122,7 @@ def build(
 
 
 def _check_order(dry: Topology, system: Topology, chains: Chains, where: str) -> None:
-    """leap must have kept our residues in our order, the ligand after them."""
+    """Refuse a topology in which leap has not kept our residues and order."""
     ours = [x.name for x in chains.residues]
     theirs = [_plain(x) for x in dry.residue_names[:-1]]
     same = system.names[: dry.n_atoms] == dry.names

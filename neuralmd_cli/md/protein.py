@@ -119,7 +119,7 @@ def _residue(
 ) -> Residue:
     """Heavy atoms of the parent amino acid; what goes beyond it is counted."""
     parent = parent_name(source.name, declared)
-    if parent not in HEAVY_ATOMS:
+    if parent is None or parent not in HEAVY_ATOMS:
         raise InputError(
             f"{label}: ff14SB has no residue {source.name}.",
             hint="Replace it by the amino acid it was made from, or take it out.",

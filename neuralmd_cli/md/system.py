@@ -190,7 +190,6 @@ def _add_wall(system: "openmm.System", topology: Any, droplet: Droplet) -> None:
 
 
 def _degrees_of_freedom(system: "openmm.System") -> int:
-    moving = sum(
-        system.getParticleMass(k)._value > 0 for k in range(system.getNumParticles())
-    )
-    return 3 * moving - system.getNumConstraints()
+    masses = [system.getParticleMass(k) for k in range(system.getNumParticles())]
+    moving = sum(bool(x > 0 * x.unit) for x in masses)
+    return 3 * moving - int(system.getNumConstraints())
