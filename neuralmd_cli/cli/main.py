@@ -14,6 +14,7 @@ from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_let
 from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.eval import evaluate
+from neuralmd_cli.cli.md import md
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
 from neuralmd_cli.cli.simulate import simulate
@@ -37,6 +38,7 @@ app.command()(torsions)
 app.command()(contacts)
 app.command()(cluster)
 app.command()(compare)
+app.command()(md)
 app.command()(models)
 app.command()(train)
 app.command("eval")(evaluate)

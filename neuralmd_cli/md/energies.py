@@ -7,7 +7,7 @@ from mdtraj.core.element import Element
 from numpy import ndarray
 from torch import Tensor
 
-from neuralmd_cli.md.run import Simulation
+from neuralmd_cli.md.session import Simulation
 from neuralmd_cli.md.system import part_system
 from neuralmd_cli.units import ANGSTROM_PER_NM
 

@@ -21,7 +21,7 @@ from neuralmd_cli.md.energies import buried_areas, interaction_energies
 from neuralmd_cli.md.plan import STEP_FS
 from neuralmd_cli.md.prepare import Inputs, Preparation, Prepared
 from neuralmd_cli.md.results import solute_of
-from neuralmd_cli.md.run import Settings, Simulation
+from neuralmd_cli.md.session import Settings, Simulation
 from neuralmd_cli.version import VERSION
 from neuralmd_cli.writers import atomic_path
 
