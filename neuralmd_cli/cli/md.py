@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from neuralmd_cli.cli.console import EXIT_PROBLEM, print_table
-from neuralmd_cli.cli.md_progress import md_progress
 from neuralmd_cli.cli.md_options import (
     Charges,
     DropHetero,
@@ -38,6 +37,7 @@ from neuralmd_cli.cli.md_options import (
     WithHydrogens,
     WithProtein,
 )
+from neuralmd_cli.cli.md_progress import md_progress
 from neuralmd_cli.cli.options import Json, LigandFile, Quiet, Seed
 
 if TYPE_CHECKING:
