@@ -14,7 +14,7 @@ from neuralmd_cli.structure.components import CAPS
 Place = Float[ndarray, "3"]
 _REACH = 2.0
 """Å; a cap's bond to its chain is shorter."""
-_TURNS = tuple(range(-180, 180, 30))
+_TURNS = tuple(float(x) for x in range(-180, 180, 30))
 """Dihedrals tried for a cap that has to be placed, degrees."""
 
 

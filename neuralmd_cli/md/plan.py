@@ -59,7 +59,7 @@ def plan(
     *,
     equilibration_ps: float,
     temperature_k: float,
-    heating_ps: float = HEATING_PS,
+    heating_ps: float,
 ) -> Plan:
     """Heat, equilibrate, produce.
 

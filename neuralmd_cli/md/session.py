@@ -16,7 +16,7 @@ from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.md.amber import require_md
 from neuralmd_cli.md.dynamics import Outcome, Progress, Runner
 from neuralmd_cli.md.ligand import CHARGES
-from neuralmd_cli.md.plan import Plan, default_equilibration, plan
+from neuralmd_cli.md.plan import HEATING_PS, Plan, default_equilibration, plan
 from neuralmd_cli.md.platform import Place, choose_platform
 from neuralmd_cli.md.prepare import Inputs, Preparation, Prepared, prepare_md
 from neuralmd_cli.md.results import laid_on_input, physical_checks, solute_of
@@ -36,6 +36,7 @@ class Settings:
     ns: float = 8.0
     interval_ps: float = 80.0
     equilibration_ps: float | None = None  # None: a quarter of the length, 2 ns at most
+    heating_ps: float = HEATING_PS  # at each of two lower temperatures
     temperature_k: float = 300.0
     seed: int = 0
 
@@ -50,6 +51,7 @@ class Settings:
             if wanted is None
             else wanted,
             temperature_k=self.temperature_k,
+            heating_ps=self.heating_ps,
         )
 
 
