@@ -14,6 +14,7 @@ from neuralmd_cli.cli.console import NeuralMDGroup, set_up_logging, show_any_let
 from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.eval import evaluate
+from neuralmd_cli.cli.finetune import finetune
 from neuralmd_cli.cli.md import md
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.rmsf import rmsf
@@ -41,6 +42,7 @@ app.command()(compare)
 app.command()(md)
 app.command()(models)
 app.command()(train)
+app.command()(finetune)
 app.command("eval")(evaluate)
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")
