@@ -26,6 +26,8 @@ FEWEST = 20
 """Snapshots below which nothing is left to learn from or to judge by."""
 HELD_SHARE = 0.16
 """Of all snapshots, for validation: the last of the known 80 %."""
+USUAL_WINDOW_PS = 160.0
+"""Length of a rollout in training: four steps of 40 ps."""
 SHOWN = ("frozen", "observed-mean")
 ROW = "fine-tuned"
 
@@ -116,6 +118,7 @@ def finetune(
         source=files.trajectory.name,
     )
     held = max(2, round(HELD_SHARE * total))
+    learned_ps = (known - held) * own.reading.recording.spacing_ps
     start = None
     model = recipe.model
     if recipe.weights != "none":
@@ -140,7 +143,7 @@ def finetune(
         seed=recipe.seed,
         preset=recipe.preset,
         config=recipe.config,
-        settings=[f"held_snapshots={held}", *recipe.settings],
+        settings=[f"held_snapshots={held}", *_window(learned_ps), *recipe.settings],
         epochs=recipe.epochs,
     )
     folder = RunFolder(path=work / "training")
@@ -181,6 +184,13 @@ def finetune(
         total=total,
         notes=own.notes,
     )
+
+
+def _window(learned_ps: float) -> list[str]:
+    """Shorter rollouts for a trajectory that the usual ones would not fit into."""
+    if learned_ps >= 2 * USUAL_WINDOW_PS:
+        return []
+    return ["window_unit=ps", f"window={learned_ps / 2:g}"]
 
 
 def _check_output(output: Path, files: OwnFiles) -> None:

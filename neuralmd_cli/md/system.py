@@ -136,20 +136,22 @@ def molecules_of(built: Built, chains: Chains) -> tuple[slice, ...]:
     )
 
 
-def part_system(
-    folder: Path, name: str, *, cutoff_nm: float | None = None
-) -> "openmm.System":
-    """One of the dry parts in OBC2 water, for energies; without a cutoff by default."""
+def part_system(folder: Path, name: str) -> "openmm.System":
+    """One of the dry parts in OBC2 water without a cutoff, for energies."""
     from openmm import app
 
     prmtop = app.AmberPrmtopFile(str(folder / f"{name}.prmtop"))
-    options = {"nonbondedMethod": app.NoCutoff}
-    if cutoff_nm is not None:
-        options = {
-            "nonbondedMethod": app.CutoffNonPeriodic,
-            "nonbondedCutoff": cutoff_nm,
-        }
-    return prmtop.createSystem(implicitSolvent=app.OBC2, **options)
+    return prmtop.createSystem(nonbondedMethod=app.NoCutoff, implicitSolvent=app.OBC2)
+
+
+def vacuum_system(folder: Path, name: str) -> "openmm.System":
+    """One of the dry parts without water, with a cutoff: for a quick look at clashes."""
+    from openmm import app
+
+    prmtop = app.AmberPrmtopFile(str(folder / f"{name}.prmtop"))
+    return prmtop.createSystem(
+        nonbondedMethod=app.CutoffNonPeriodic, nonbondedCutoff=CUTOFF_NM
+    )
 
 
 def _heavy_solute(built: Built) -> Int[ndarray, " restrained"]:

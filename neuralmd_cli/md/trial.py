@@ -8,11 +8,11 @@ from typing import Any
 
 from neuralmd_cli.errors import SimulationError
 from neuralmd_cli.md.prepare import Inputs, Preparation, prepare_md
-from neuralmd_cli.md.system import part_system
+from neuralmd_cli.md.system import vacuum_system
 
-_LARGEST = 1e4
-"""kJ/mol per atom of a system that minimisation has not brought to rest."""
-_ITERATIONS = 100
+_LARGEST = 50.0
+"""kJ/mol per atom; above, atoms lie in each other. Sound systems are below 0."""
+_ITERATIONS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Facts:
     waters: int
     ions: int
     ligand_charge: int
-    energy_kj: float  # of protein and ligand in OBC2, after a short minimisation
+    energy_kj: float  # of protein and ligand without water, after a short minimisation
     notes: list[str]
     warnings: list[str]
 
@@ -88,7 +88,7 @@ def _energy(folder: Path) -> float:
 
     places = app.AmberInpcrdFile(str(folder / "dry.inpcrd")).positions
     context = openmm.Context(
-        part_system(folder, "dry", cutoff_nm=1.5),
+        vacuum_system(folder, "dry"),
         openmm.VerletIntegrator(0.001),
         openmm.Platform.getPlatformByName("CPU"),
     )
