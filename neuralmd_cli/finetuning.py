@@ -24,6 +24,8 @@ from neuralmd_cli.weights.model import load_model
 
 FEWEST = 20
 """Snapshots below which nothing is left to learn from or to judge by."""
+STILL = 0.02
+"""Å; in MD a ligand's atoms spread by some tenths about their means."""
 HELD_SHARE = 0.16
 """Of all snapshots, for validation: the last of the known 80 %."""
 USUAL_WINDOW_PS = 160.0
@@ -109,6 +111,13 @@ def finetune(
             f"{files.trajectory.name} holds {total} snapshots; at least {FEWEST} are "
             "needed to learn from and to judge by.",
             hint="Run a longer simulation, or write snapshots more often.",
+        )
+    moved = own.reading.recording.superposed("pocket").positions
+    if float(moved.std(dim=0).mean()) < STILL:
+        raise InputError(
+            f"{files.trajectory.name}: the ligand does not move, so there is nothing "
+            "to learn.",
+            hint="Give a trajectory of numerical MD, as `neuralmd md` writes it.",
         )
     work.mkdir(exist_ok=True)
     store = work / "own.h5"

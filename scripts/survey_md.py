@@ -79,8 +79,8 @@ def page(rows: list[Row], how: Preparation) -> Iterator[str]:
     yield "## All"
     yield ""
     yield (
-        "Energy: protein and ligand without water after 50 steps of minimisation, kJ/mol\n"
-        "per atom."
+        "Energy: protein and ligand without water after 50 steps of minimisation,\n"
+        "kJ/mol per atom."
     )
     yield ""
     yield "| complex | residues | atoms | waters | ions | energy | what was done | s |"

@@ -145,7 +145,7 @@ def part_system(folder: Path, name: str) -> "openmm.System":
 
 
 def vacuum_system(folder: Path, name: str) -> "openmm.System":
-    """One of the dry parts without water, with a cutoff: for a quick look at clashes."""
+    """One of the dry parts without water, with a cutoff: for a quick look at it."""
     from openmm import app
 
     prmtop = app.AmberPrmtopFile(str(folder / f"{name}.prmtop"))

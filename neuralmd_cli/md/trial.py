@@ -11,7 +11,7 @@ from neuralmd_cli.md.prepare import Inputs, Preparation, prepare_md
 from neuralmd_cli.md.system import vacuum_system
 
 _LARGEST = 50.0
-"""kJ/mol per atom; above, atoms lie in each other. Sound systems are below 0."""
+"""kJ/mol per atom; above, atoms lie in each other. Sound ones are near 0."""
 _ITERATIONS = 50
 
 

@@ -64,7 +64,8 @@ def test_modified_residues_become_their_parent_with_a_word(edited):
             atom.name, atom.element, atom.occ = name, gemmi.Element(element), 1.0
             beta = residue.find_atom("CB", "*").pos
             away = beta - residue.find_atom("CA", "*").pos
-            atom.pos = gemmi.Position(beta + away.normalized() * shift)
+            step = away.normalized() * shift
+            atom.pos = beta + gemmi.Position(*step.tolist())
             residue.add_atom(atom)
 
     chains = chains_of(edited(to_mse))
