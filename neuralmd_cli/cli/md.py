@@ -28,6 +28,7 @@ from neuralmd_cli.cli.md_options import (
     Ph,
     Platform,
     PrepareOnly,
+    RandomSeed,
     Restart,
     SmilesOfLigand,
     SolventKind,
@@ -38,7 +39,7 @@ from neuralmd_cli.cli.md_options import (
     WithProtein,
 )
 from neuralmd_cli.cli.md_progress import md_progress
-from neuralmd_cli.cli.options import Json, LigandFile, Quiet, Seed
+from neuralmd_cli.cli.options import Json, LigandFile, Quiet
 
 if TYPE_CHECKING:
     from neuralmd_cli.md.files import MDRun, Wanted
@@ -57,7 +58,7 @@ def md(
     interval_ps: IntervalPs = 80.0,
     equilibration_ps: EquilibrationPs = None,
     temperature_k: TemperatureK = 300.0,
-    seed: Seed = 0,
+    seed: RandomSeed = 0,
     platform: Platform = "auto",
     threads: Threads = None,
     gpu: Gpu = None,
@@ -100,7 +101,7 @@ def md(
     from neuralmd_cli.md.prepare import Inputs, Preparation
     from neuralmd_cli.md.session import Settings
 
-    require_md()
+    require_md(built=True)
     if manifest is not None:
         _check_manifest_options(protein, ligand, output, store, name)
         values: dict[str, object] = {
@@ -120,6 +121,7 @@ def md(
         words += ["--keep-protonation"] if keep_protonation else []
         words += ["--drop-hetero"] if drop_hetero else []
         words += ["--restart"] if restart else []
+        words += ["--prepare-only", "--keep-work"] if prepare_only else []
         _run_set(manifest, store, words, jobs, quiet=quiet, as_json=as_json)
         return
     if protein is None:

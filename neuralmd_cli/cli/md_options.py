@@ -93,6 +93,16 @@ TemperatureK = Annotated[
         rich_help_panel=SIMULATION,
     ),
 ]
+RandomSeed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        help="Seed of velocities and random forces. OpenMM's minimiser and sums on "
+        "several threads differ in the last bits, so paths still part in time.",
+        rich_help_panel=SIMULATION,
+    ),
+]
 Platform = Annotated[
     str,
     typer.Option(

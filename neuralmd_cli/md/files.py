@@ -105,7 +105,7 @@ def md_files(
     Raises:
         NeuralMDError: anything the user can mend, said in one sentence.
     """
-    require_md()
+    require_md(built=True)
     folder = wanted.work
     if wanted.output is not None:
         check_output(wanted.output, 1, list(inputs.files.values()))

@@ -12,7 +12,6 @@ from numpy import ndarray
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.md.amber import failed, run_program
 from neuralmd_cli.md.completion import atom_line
-from neuralmd_cli.md.ligand import LigandParameters
 from neuralmd_cli.md.prmtop import Topology, read_topology, without_cap
 from neuralmd_cli.md.protein import Chains
 
@@ -60,19 +59,17 @@ def droplet_of(ligand: Float[ndarray, "atoms 3"]) -> Droplet:
 
 def build(
     chains: Chains,
-    ligand: LigandParameters,
     folder: Path,
     *,
     solvent: Solvent,
     droplet: Droplet | None,
     where: str,
-) -> Built:
-    """Write leap's input, run it, and read what it made.
+) -> None:
+    """Write leap's input and run it.
 
     Args:
         chains: complete, capped.
-        ligand: typed.
-        folder: to work in; the files of `ligand` are there.
+        folder: to work in; the files of the typed ligand are there.
         solvent: what is around.
         droplet: where the water of a droplet goes.
         where: file of the protein, to begin messages with.
@@ -106,6 +103,19 @@ def build(
                 "tleap", text, what=f"{where}: the system cannot be built", hint=_HINT
             )
     without_cap(folder / "system.prmtop")
+
+
+def read_built(folder: Path, chains: Chains, where: str) -> Built:
+    """What leap made.
+
+    Args:
+        folder: it worked in.
+        chains: it was given.
+        where: file of the protein, to begin messages with.
+
+    Raises:
+        SimulationError: it did not keep our residues and their order.
+    """
     topology = read_topology(folder / "dry.prmtop")
     system = read_topology(folder / "system.prmtop")
     _check_order(topology, system, chains, where)

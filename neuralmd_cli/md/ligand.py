@@ -22,7 +22,6 @@ class LigandParameters:
 
     mol2: Path
     frcmod: Path
-    notes: tuple[str, ...]
 
 
 def check_typeable(molecule: Chem.Mol, where: str) -> None:
@@ -65,7 +64,6 @@ def parametrise(
         SimulationError: antechamber or parmchk2 failed.
     """
     check_typeable(molecule, where)
-    notes: tuple[str, ...] = ()
     Chem.MolToMolFile(molecule, str(folder / "ligand.sdf"))
     charge = Chem.GetFormalCharge(molecule)
     method = ["-c", _METHODS.get(charges, "rc")]
@@ -120,7 +118,7 @@ def parametrise(
             f"({shown}).",
             hint="Check its bond orders and hydrogens: most often they are wrong.",
         )
-    return LigandParameters(mol2=mol2, frcmod=frcmod, notes=notes)
+    return LigandParameters(mol2=mol2, frcmod=frcmod)
 
 
 def mol2_charges(path: Path, molecule: Chem.Mol) -> list[float]:

@@ -1,24 +1,30 @@
 """Structure files to a system that OpenMM can run: every choice on the way noted."""
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import gemmi
 import numpy as np
 from rdkit import Chem
 
 from neuralmd_cli.errors import InputError
+from neuralmd_cli.md.amber import require_md
 from neuralmd_cli.md.capping import capped
 from neuralmd_cli.md.completion import completed
-from neuralmd_cli.md.leap import Built, Droplet, Solvent, build, droplet_of
+from neuralmd_cli.md.leap import Built, Droplet, Solvent, build, droplet_of, read_built
 from neuralmd_cli.md.ligand import CHARGES, check_typeable, parametrise
 from neuralmd_cli.md.pocket import CUTOFF, pocket_of
 from neuralmd_cli.md.protein import Chains, chains_of, hetero_groups
+from neuralmd_cli.run_record import hashed
 from neuralmd_cli.structure.contacts import METALS
 from neuralmd_cli.structure.ligand import with_hydrogens
 from neuralmd_cli.structure.prepare import PreparedComplex, prepare
 
+_MARK = "prepared.json"
+"""Says in a work folder that leap is done, and of what."""
 COORDINATED = 3.0
 """Å; a metal this near an atom of the ligand is bonded to it."""
 TOUCHING = 4.5
@@ -93,6 +99,9 @@ def prepare_md(
     Raises:
         NeuralMDError: anything the user can mend, said in one sentence.
     """
+    wanted = preparation_fingerprint(inputs, how)
+    built_before = is_built(folder, wanted)
+    require_md(built=built_before)
     on_step("reading")
     read = prepare(
         inputs.protein,
@@ -112,16 +121,15 @@ def prepare_md(
             f"{added} hydrogens of the ligand are not in the input: added as its bond "
             f"orders and charges (total {Chem.GetFormalCharge(molecule):+d}) ask."
         )
-    on_step(f"charges of the ligand ({_method(how.charges)})")
-    parameters = parametrise(
-        molecule, folder, charges=how.charges, where=inputs.ligand_label
-    )
-    on_step("solvating")
     heavy = read.complex.ligand.positions.numpy().astype(float)
     droplet = droplet_of(heavy) if how.solvent == "droplet" else None
-    built = build(
-        chains, parameters, folder, solvent=how.solvent, droplet=droplet, where=where
-    )
+    if not built_before:
+        on_step(f"charges of the ligand ({_method(how.charges)})")
+        parametrise(molecule, folder, charges=how.charges, where=inputs.ligand_label)
+        on_step("solvating")
+        build(chains, folder, solvent=how.solvent, droplet=droplet, where=where)
+    built = read_built(folder, chains, where)
+    (folder / _MARK).write_text(json.dumps(wanted, indent=2))
     kept = _said_of_rigid(read.notes)
     return Prepared(
         complex=read,
@@ -130,9 +138,48 @@ def prepare_md(
         n_residues_full=len(read.residue_labels),
         built=built,
         droplet=droplet,
-        notes=(*kept, *chains.notes, *pocket_notes, *notes, *parameters.notes),
+        notes=(*kept, *chains.notes, *pocket_notes, *notes),
         warnings=(*read.warnings, *chains.warnings, *warnings),
     )
+
+
+def preparation_fingerprint(inputs: Inputs, how: Preparation) -> dict[str, Any]:
+    """What decides how a system is built, the content of files included."""
+    charges = how.charges
+    if charges not in CHARGES:
+        charges = hashed(_given_charges(charges)).sha256
+    return {
+        **asdict(how),
+        "charges": charges,
+        "ligand_index": inputs.ligand_index,
+        "ligand_id": inputs.ligand_id,
+        "smiles": inputs.smiles,
+        **{f"{k} file": hashed(v).sha256 for k, v in inputs.files.items()},
+    }
+
+
+def is_built(folder: Path, wanted: dict[str, Any]) -> bool:
+    """True if leap's files of this very preparation are in the folder."""
+    try:
+        found = json.loads((folder / _MARK).read_text())
+    except (OSError, ValueError):
+        return False
+    return bool(found == wanted)
+
+
+def _given_charges(text: str) -> Path:
+    """The mol2 file that --charges names.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(text)
+    if not path.is_file():
+        raise InputError(
+            f"--charges {text}: there is no such file, and no such method.",
+            hint="Give am1-bcc, gasteiger or a mol2 file with charges.",
+        )
+    return path
 
 
 def protein_of(

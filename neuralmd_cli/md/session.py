@@ -13,15 +13,18 @@ from torch import Tensor
 
 from neuralmd_cli.analysis.summary import summarise
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.md.amber import require_md
 from neuralmd_cli.md.dynamics import Outcome, Progress, Runner
-from neuralmd_cli.md.ligand import CHARGES
 from neuralmd_cli.md.plan import HEATING_PS, Plan, default_equilibration, plan
 from neuralmd_cli.md.platform import Place, choose_platform
-from neuralmd_cli.md.prepare import Inputs, Preparation, Prepared, prepare_md
+from neuralmd_cli.md.prepare import (
+    Inputs,
+    Preparation,
+    Prepared,
+    preparation_fingerprint,
+    prepare_md,
+)
 from neuralmd_cli.md.results import laid_on_input, physical_checks, solute_of
 from neuralmd_cli.md.system import simulated
-from neuralmd_cli.run_record import hashed
 from neuralmd_cli.simulation import snapshot_times
 from neuralmd_cli.trajectory import Check, Trajectory
 from neuralmd_cli.units import PS_PER_NS
@@ -105,7 +108,6 @@ def simulate_md(
     Raises:
         NeuralMDError: anything the user can mend.
     """
-    require_md()
     stages = settings.plan()
     place = choose_platform(platform, threads=threads, device=device)
     if restart:
@@ -166,18 +168,7 @@ def _checks(
 
 def fingerprint(inputs: Inputs, how: Preparation, settings: Settings) -> dict[str, Any]:
     """What decides the result, the content of the files included; JSON-ready."""
-    charges = how.charges
-    if charges not in CHARGES:
-        charges = hashed(Path(charges)).sha256
-    return {
-        **asdict(how),
-        "charges": charges,
-        **asdict(settings),
-        "ligand_index": inputs.ligand_index,
-        "ligand_id": inputs.ligand_id,
-        "smiles": inputs.smiles,
-        **{f"{k} file": hashed(v).sha256 for k, v in inputs.files.items()},
-    }
+    return {**preparation_fingerprint(inputs, how), **asdict(settings)}
 
 
 def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:

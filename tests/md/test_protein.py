@@ -57,24 +57,20 @@ def test_modified_residues_become_their_parent_with_a_word(edited):
     """Selenium of MSE is the sulphur of MET, missing atoms are built, all is said."""
 
     def to_mse(model):
-        residue = model[0][1]
+        residue = model[0][3]
         residue.name = "MSE"
-        for name, element, shift in (("CG", "C", 1.5), ("SE", "Se", 3.0)):
-            atom = gemmi.Atom()
-            atom.name, atom.element, atom.occ = name, gemmi.Element(element), 1.0
-            beta = residue.find_atom("CB", "*").pos
-            away = beta - residue.find_atom("CA", "*").pos
-            step = away.normalized() * shift
-            atom.pos = beta + gemmi.Position(*step.tolist())
-            residue.add_atom(atom)
+        selenium = residue.find_atom("CD", "*")
+        selenium.name, selenium.element = "SE", gemmi.Element("Se")
+        residue.remove_atom("CE", "\0", gemmi.Element("C"))
+        residue.remove_atom("NZ", "\0", gemmi.Element("N"))
 
     chains = chains_of(edited(to_mse))
-    met = chains.residues[1]
+    met = chains.residues[3]
     assert met.name == "MET"
     assert "SD" in met.atoms
     assert met.missing == ("CE",)
     assert any("MSE as MET" in x for x in chains.notes)
-    whole = completed(chains).residues[1]
+    whole = completed(chains).residues[3]
     assert tuple(sorted(whole.atoms)) == tuple(sorted(HEAVY_ATOMS["MET"]))
     np.testing.assert_allclose(whole.atoms["SD"], met.atoms["SD"])
     gap = np.linalg.norm(whole.atoms["CE"] - whole.atoms["SD"])

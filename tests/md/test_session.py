@@ -1,12 +1,13 @@
 """A whole simulation of a tiny complex, stopped and gone on with."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
-from neuralmd_cli.errors import InputError, SimulationError
+from neuralmd_cli.errors import InputError, NeuralMDError, SimulationError
 from neuralmd_cli.md import dynamics
 from neuralmd_cli.md.dynamics import Runner
 from neuralmd_cli.md.files import Wanted, is_done, md_files
@@ -35,26 +36,28 @@ def stop_at(step):
 
 
 def test_a_stopped_run_goes_on_to_the_same_end(tiny, tmp_path):
-    """Killed twice, it has every frame once, bit for bit those of an unbroken run."""
-    whole = simulate_md(tiny.inputs, HOW, SETTINGS, tmp_path / "a", **FAST)
+    """Killed twice more, every frame is there once, bit for bit as of one session.
+
+    Both begin after minimisation: OpenMM's is not the same to the last bit each time.
+    """
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    with pytest.raises(Killed):
+        simulate_md(tiny.inputs, HOW, SETTINGS, stopped, **FAST, on_progress=stop_at(5))
+    shutil.copytree(stopped, whole)
     for step in (55, 83):
         with pytest.raises(Killed):
             simulate_md(
-                tiny.inputs,
-                HOW,
-                SETTINGS,
-                tmp_path / "b",
-                **FAST,
-                on_progress=stop_at(step),
+                tiny.inputs, HOW, SETTINGS, stopped, **FAST, on_progress=stop_at(step)
             )
     # Frames after the last state that was kept are computed again.
-    with (tmp_path / "b" / "frames.f32").open("ab") as file:
+    with (stopped / "frames.f32").open("ab") as file:
         file.write(b"\0" * 40)
-    resumed = simulate_md(tiny.inputs, HOW, SETTINGS, tmp_path / "b", **FAST)
-    assert resumed.outcome.continued == 2
-    assert resumed.outcome.exact
-    assert resumed.times == pytest.approx([0.04 * k for k in range(1, 11)])
-    assert torch.equal(resumed.positions, whole.positions)
+    one = simulate_md(tiny.inputs, HOW, SETTINGS, whole, **FAST)
+    many = simulate_md(tiny.inputs, HOW, SETTINGS, stopped, **FAST)
+    assert (one.outcome.continued, many.outcome.continued) == (1, 3)
+    assert many.outcome.exact
+    assert many.times == pytest.approx([0.04 * k for k in range(1, 11)])
+    assert torch.equal(many.positions, one.positions)
 
 
 def test_it_goes_on_without_the_binary_checkpoint(tiny, tmp_path):
@@ -73,20 +76,18 @@ def test_it_goes_on_without_the_binary_checkpoint(tiny, tmp_path):
     assert steps.max() < 1.5
 
 
-def test_another_seed_is_another_path(tiny, tmp_path):
-    """The seed decides, and nothing else draws."""
-    runs = [
-        simulate_md(
-            tiny.inputs,
-            HOW,
-            Settings(**{**vars(SETTINGS), "seed": seed}),
-            tmp_path / name,
-            **FAST,
-        )
-        for name, seed in (("a", 1), ("b", 1), ("c", 2))
-    ]
-    assert torch.equal(runs[0].positions, runs[1].positions)
-    assert not torch.allclose(runs[0].positions[-1], runs[2].positions[-1], atol=1e-2)
+def test_a_built_system_runs_where_only_openmm_is(tiny, tmp_path, monkeypatch):
+    """Prepared here, run there: leap and its like are not asked for again."""
+    from neuralmd_cli.md import amber
+    from neuralmd_cli.md.trial import prepare_only
+
+    facts = prepare_only(tiny.inputs, HOW, tmp_path / "b")
+    monkeypatch.setattr(amber, "_found", lambda name: None)
+    done = simulate_md(tiny.inputs, HOW, SETTINGS, tmp_path / "b", **FAST)
+    assert done.prepared.built.topology.n_atoms == facts.atoms
+    other = Preparation(solvent="implicit", charges="gasteiger", ph=5.0)
+    with pytest.raises(NeuralMDError, match="AmberTools; not found: antechamber"):
+        prepare_only(tiny.inputs, other, tmp_path / "b")
 
 
 def test_a_work_folder_of_other_settings_is_refused(tiny, tmp_path):
