@@ -125,7 +125,8 @@ class Runner:
     def _run(self, on_progress: Callable[[Progress], None]) -> Outcome:
         context = self._context()
         began, first = time.monotonic(), self.step
-        kept_at = began
+        # The first piece is kept at once: minimising a box takes long.
+        kept_at = began - self.keep_seconds
         while self.step < self.plan.end:
             stage = self.plan.stage_at(self.step)
             self._enter(context, stage)
