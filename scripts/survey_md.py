@@ -80,7 +80,7 @@ def page(rows: list[Row], how: Preparation) -> Iterator[str]:
     yield "## All"
     yield ""
     yield (
-        "Energy: protein and ligand without water after 10 steps of minimisation,\n"
+        "Energy: protein and ligand without water after 50 steps of minimisation,\n"
         "kJ/mol per atom."
     )
     yield ""

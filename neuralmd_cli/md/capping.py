@@ -47,7 +47,10 @@ def capped(
     for stretch in chains.stretches:
         first, last = stretch[0], stretch[-1]
         ace = _ace(first, neighbours.get(first.label, (None, None))[0], given, crowd)
+        # Caps on both sides of a small gap must not take each other's place.
+        crowd = np.array([*crowd, *ace.atoms.values()])
         nme = _nme(last, neighbours.get(last.label, (None, None))[1], given, crowd)
+        crowd = np.array([*crowd, *nme.atoms.values()])
         done.append((ace, *stretch, nme))
     return replace(chains, stretches=tuple(done))
 

@@ -101,7 +101,7 @@ def chains_of(
             current.append(residue)
         if current:
             stretches.append(current)
-    found = _with_disulfides(stretches)
+    found = _with_disulfides(_joined(stretches))
     return Chains(
         stretches=tuple(tuple(x) for x in found.stretches),
         disulfides=found.disulfides,
@@ -144,6 +144,26 @@ def _residue(
         atoms={x: atoms[x] for x in wanted if x in atoms},
         missing=missing,
     )
+
+
+def _joined(stretches: Sequence[list[Residue]]) -> list[list[Residue]]:
+    """Stretches whose ends are bonded, put together whatever their order in the file.
+
+    Insertion codes may count backwards, as in thrombin's 1C, 1B, 1A, 1.
+    """
+    done = [list(x) for x in stretches]
+    k = 0
+    while k < len(done):
+        other = next(
+            (x for x in done if x is not done[k] and _bonded(done[k][-1], x[0])), None
+        )
+        if other is None:
+            k += 1
+            continue
+        done[k] += other
+        done = [x for x in done if x is not other]
+        k = 0
+    return done
 
 
 def _bonded(first: Residue, second: Residue) -> bool:

@@ -12,7 +12,7 @@ from neuralmd_cli.md.system import vacuum_system
 
 _LARGEST = 50.0
 """kJ/mol per atom; above, atoms lie in each other. Sound ones are near 0."""
-_ITERATIONS = 10
+_ITERATIONS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
