@@ -117,6 +117,20 @@ def test_a_break_is_capped_on_both_sides(edited):
         assert np.linalg.norm(bond) == pytest.approx(1.335, abs=1e-6)
 
 
+def test_residues_in_another_order_are_joined_by_their_bonds(edited):
+    """As insertion codes that count backwards leave them: 3, 2, 1 is no break."""
+
+    def backwards(model):
+        residues = [x.clone() for x in model[0]]
+        while len(model[0]):
+            del model[0][0]
+        for residue in reversed(residues):
+            model[0].add_residue(residue)
+
+    (stretch,) = chains_of(edited(backwards)).stretches
+    assert [x.name for x in stretch] == ["SER", "ALA", "HIE", "LYS", "CYS"]
+
+
 @pytest.mark.parametrize("dihedral", [-120.0, 0.0, 65.0, 180.0])
 def test_an_atom_is_placed_at_its_distance_angle_and_dihedral(dihedral):
     """Measured back by RDKit."""
