@@ -21,6 +21,8 @@ from neuralmd_cli.cli.contacts import contacts
 from neuralmd_cli.cli.data import group as data
 from neuralmd_cli.cli.doctor import doctor
 from neuralmd_cli.cli.eval import evaluate
+from neuralmd_cli.cli.finetune import finetune
+from neuralmd_cli.cli.md import md
 from neuralmd_cli.cli.models import models
 from neuralmd_cli.cli.replay import replay
 from neuralmd_cli.cli.report import report
@@ -50,9 +52,11 @@ app.command()(torsions)
 app.command()(contacts)
 app.command()(cluster)
 app.command()(compare)
+app.command()(md)
 app.command()(models)
 app.command()(doctor)
 app.command()(train)
+app.command()(finetune)
 app.command("eval")(evaluate)
 app.add_typer(weights.app, name="weights")
 app.add_typer(data.app, name="data")

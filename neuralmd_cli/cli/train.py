@@ -65,7 +65,7 @@ def train(
 
     neuralmd train --split own-md --data droplet_4ps.hdf5 --seed 42 -o run/
     """
-    _check_installed()
+    check_installed()
     from neuralmd_cli.training.folder import RunFolder
     from neuralmd_cli.training.loop import StoppedOnRequestError
     from neuralmd_cli.training.request import make_request
@@ -111,7 +111,7 @@ def train(
         _print_summary(trained)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
     """Recordings are HDF5 files; whoever only simulates need not have h5py."""
     from neuralmd_cli.errors import NeuralMDError
 

@@ -44,6 +44,7 @@ def train(
     folder: RunFolder,
     *,
     resume: bool = False,
+    start: TrainableSystem | None = None,
     device: str = "auto",
     on_epoch: Callable[[EpochResult], None] = lambda result: None,
     on_batch: Callable[[int, int], None] = lambda done, of: None,
@@ -58,6 +59,7 @@ def train(
         request: what to train on what.
         folder: where.
         resume: go on from its last saved state.
+        start: a trained model to begin with; without it, a new one.
         device: where to compute.
         on_epoch: told of each epoch of this process, the untrained model as epoch 0.
         on_batch: told of batches done in the epoch, and of how many.
@@ -80,7 +82,7 @@ def train(
             folder.check_same(request, hashes)
         parts = request_parts(request)
         trainer = Trainer(
-            new_model(request, parts),
+            new_model(request, parts) if start is None else start,
             parts,
             request.setup.recipe,
             seed=request.seed,

@@ -8,6 +8,7 @@ import torch
 from rdkit import Chem
 
 from neuralmd_cli.dataset.own.frames import OwnAtoms, read_atoms
+from neuralmd_cli.dataset.own.rigid import holds_ligand_alone, read_rigid
 from neuralmd_cli.dataset.own.sampling import Sampling, sampling
 from neuralmd_cli.dataset.own.system import OwnFiles, find_system, topology_file
 from neuralmd_cli.ligand_residue import residue_label
@@ -62,6 +63,17 @@ def read_own(
     top = topology_file(files)
     with quiet_mdtraj():
         topology = read_topology(top)
+        if holds_ligand_alone(topology):
+            reading, said_of_it = read_rigid(
+                files,
+                topology,
+                top.name,
+                name=name,
+                spacing_ps=spacing_ps,
+                frames=frames,
+                ligand_index=ligand_index,
+            )
+            return OwnReading(reading=reading, notes=said_of_it)
     system, notes = find_system(files, topology, top, ligand_residue, ligand_index)
     with quiet_mdtraj():
         read = read_frames(files.trajectory, top, topology.n_atoms)

@@ -1,0 +1,218 @@
+"""A model of one complex: trained on its own short MD, judged on the held-out end."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neuralmd_cli.benchmark.contenders import Contender, baselines, trained_contender
+from neuralmd_cli.benchmark.protocol import Protocol
+from neuralmd_cli.benchmark.run import Evaluation, choose_target, evaluate_files
+from neuralmd_cli.dataset.own.add import add, place_for
+from neuralmd_cli.dataset.own.system import OwnFiles
+from neuralmd_cli.dataset.own.trajectory import read_own
+from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.run_record import hashed
+from neuralmd_cli.training.data import ALL_SNAPSHOTS, KNOWN_SNAPSHOTS
+from neuralmd_cli.training.epoch import EpochResult
+from neuralmd_cli.training.folder import RunFolder
+from neuralmd_cli.training.request import make_request
+from neuralmd_cli.training.train import train
+from neuralmd_cli.transfer import Progress
+from neuralmd_cli.weights.fetch import resolve
+from neuralmd_cli.weights.model import load_model
+
+FEWEST = 20
+"""Snapshots below which nothing is left to learn from or to judge by."""
+STILL = 0.02
+"""Å; in MD a ligand's atoms spread by some tenths about their means."""
+HELD_SHARE = 0.16
+"""Of all snapshots, for validation: the last of the known 80 %."""
+USUAL_WINDOW_PS = 160.0
+"""Length of a rollout in training: four steps of 40 ps."""
+SHOWN = ("frozen", "observed-mean")
+ROW = "fine-tuned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuned:
+    """What fine-tuning gave."""
+
+    weights: Path
+    evaluation: Evaluation  # the last fifth, which nothing saw
+    known: int  # snapshots learned from or validated on
+    total: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train; what is not said is as in the preset."""
+
+    model: str | None = None
+    weights: str | None = None  # to begin with; "none" begins untrained
+    weights_url: str | None = None
+    preset: str | None = None
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+    epochs: int | None = None
+    seed: int = 42
+
+
+def finetune(
+    files: OwnFiles,
+    output: Path,
+    recipe: Recipe,
+    *,
+    ligand_index: int | None = None,
+    ligand_residue: str | None = None,
+    spacing_ps: float | None = None,
+    device: str = "auto",
+    command: Sequence[str] = (),
+    progress: Progress | None = None,
+    on_epoch: Callable[[EpochResult], None] = lambda result: None,
+    on_batch: Callable[[int, int], None] = lambda done, of: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> FineTuned:
+    """Train on the first 80 % of a trajectory, and score what continues it.
+
+    A stopped training goes on from OUTPUT.work when asked again for the same.
+
+    Args:
+        files: protein, ligand and trajectory, as `data add` takes them.
+        output: weights to write, .safetensors.
+        recipe: how to train.
+        ligand_index: which molecule of the ligand's file, from 1.
+        ligand_residue: which residue is the ligand, where that is not clear.
+        spacing_ps: time between frames; the trajectory's own without it.
+        device: where to compute.
+        command: as typed, for the record.
+        progress: of downloads.
+        on_epoch: told of each epoch.
+        on_batch: told of batches done.
+        should_stop: asked between two batches.
+
+    Raises:
+        NeuralMDError: anything the user can mend.
+    """
+    _check_output(output, files)
+    work = output.with_name(f"{output.name}.work")
+    own = read_own(
+        files,
+        name="OWN",
+        spacing_ps=spacing_ps,
+        ligand_index=ligand_index,
+        ligand_residue=ligand_residue,
+    )
+    total = own.reading.recording.n_frames
+    known = total * KNOWN_SNAPSHOTS // ALL_SNAPSHOTS
+    if total < FEWEST:
+        raise InputError(
+            f"{files.trajectory.name} holds {total} snapshots; at least {FEWEST} are "
+            "needed to learn from and to judge by.",
+            hint="Run a longer simulation, or write snapshots more often.",
+        )
+    moved = own.reading.recording.superposed("pocket").positions
+    if float(moved.std(dim=0).mean()) < STILL:
+        raise InputError(
+            f"{files.trajectory.name}: the ligand does not move, so there is nothing "
+            "to learn.",
+            hint="Give a trajectory of numerical MD, as `neuralmd md` writes it.",
+        )
+    work.mkdir(exist_ok=True)
+    store = work / "own.h5"
+    add(
+        place_for(store, "OWN", replace=True),
+        own.reading,
+        source=files.trajectory.name,
+    )
+    held = max(2, round(HELD_SHARE * total))
+    learned_ps = (known - held) * own.reading.recording.spacing_ps
+    start = None
+    model = recipe.model
+    if recipe.weights != "none":
+        path = resolve(
+            recipe.weights,
+            model=model or "neuralmd-ode",
+            url=recipe.weights_url,
+            progress=progress,
+        )
+        loaded = load_model(path)
+        if model is not None and loaded.system.name != model:
+            raise InputError(
+                f"--model {model}: the weights {loaded.name} are of "
+                f"{loaded.system.name}.",
+                hint=f"Leave --model out, or give --weights of {model}.",
+            )
+        start, model = loaded.system, loaded.system.name
+    request = make_request(
+        model=model,
+        data=[store],
+        trajectory="OWN",
+        seed=recipe.seed,
+        preset=recipe.preset,
+        config=recipe.config,
+        settings=[f"held_snapshots={held}", *_window(learned_ps), *recipe.settings],
+        epochs=recipe.epochs,
+    )
+    folder = RunFolder(path=work / "training")
+    trained = train(
+        request,
+        folder,
+        resume=folder.state.exists(),
+        start=start,
+        device=device,
+        on_epoch=on_epoch,
+        on_batch=on_batch,
+        should_stop=should_stop,
+    )
+    rows: list[Contender] = [x for x in baselines() if x.row in SHOWN]
+    if recipe.weights != "none":
+        rows.append(trained_contender(path, "before"))
+    rows.append(trained_contender(trained.weights, ROW))
+    evaluation = evaluate_files(
+        [store],
+        choose_target(None, None, "OWN"),
+        rows,
+        Protocol(
+            name="held-out end",
+            about=f"snapshots 1 to {known} seen, {known + 1} to {total} predicted",
+            observe=known,
+            predict=total - known,
+        ),
+        device=device,
+        command=command,
+    )
+    shutil.copyfile(trained.weights, work / output.name)
+    (work / output.name).replace(output)
+    shutil.rmtree(work, ignore_errors=True)
+    return FineTuned(
+        weights=output,
+        evaluation=evaluation,
+        known=known,
+        total=total,
+        notes=own.notes,
+    )
+
+
+def _window(learned_ps: float) -> list[str]:
+    """Shorter rollouts for a trajectory that the usual ones would not fit into."""
+    if learned_ps >= 2 * USUAL_WINDOW_PS:
+        return []
+    return ["window_unit=ps", f"window={learned_ps / 2:g}"]
+
+
+def _check_output(output: Path, files: OwnFiles) -> None:
+    """Refuse before the training what could not be written after it."""
+    if output.suffix != ".safetensors":
+        raise OutputError(
+            f"{output.name}: weights are .safetensors files.",
+            hint="Write to a name that ends so: -o my.safetensors.",
+        )
+    if not output.parent.is_dir():
+        raise OutputError(
+            f"{output.parent} is not a folder, so {output.name} cannot be written.",
+            hint="Create it first.",
+        )
+    for path in (files.protein, files.ligand, files.trajectory):
+        hashed(path)

@@ -1,0 +1,1 @@
+"""Numerical molecular dynamics: the reference a surrogate is judged and taught by."""

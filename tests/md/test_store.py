@@ -1,0 +1,136 @@
+"""A simulation in MISATO's layout is read back as what it was."""
+
+import json
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+from neuralmd_cli.cli.main import app
+from neuralmd_cli.errors import InputError
+from neuralmd_cli.md.files import Wanted, md_files
+from neuralmd_cli.md.manifest import read_manifest
+from neuralmd_cli.md.prepare import Preparation
+from neuralmd_cli.md.session import Settings
+from neuralmd_cli.md.store import check_store
+from neuralmd_cli.misato import read
+
+HOW = Preparation(solvent="implicit", charges="gasteiger")
+SETTINGS = Settings(ns=4e-4, interval_ps=0.04, equilibration_ps=0.04, heating_ps=0.04)
+
+
+@pytest.fixture(scope="module")
+def stored(tiny, tmp_path_factory):
+    """A store with the tiny complex, its trajectory beside it."""
+    folder = tmp_path_factory.mktemp("store")
+    wanted = Wanted(
+        output=folder / "ref.dcd",
+        store=folder / "set.hdf5",
+        name="TINY",
+        with_protein=True,
+    )
+    run = md_files(tiny.inputs, HOW, SETTINGS, wanted, platform="Reference")
+    return folder, run
+
+
+def test_all_datasets_are_there_with_the_types_of_the_layout(stored, shared):
+    """Names, dtypes and number of axes are those of our other MD sets."""
+    folder, _ = stored
+    path = shared / "data" / "md" / "droplet_4ps.hdf5"
+    with h5py.File(folder / "set.hdf5") as ours, h5py.File(path) as theirs:
+        ours, theirs = ours["TINY"], theirs["BRD4"]
+        assert set(ours) == set(theirs)
+        for name in theirs:
+            assert ours[name].dtype == theirs[name].dtype, name
+            assert ours[name].ndim == theirs[name].ndim, name
+        assert set(theirs.attrs) - {"pocket_cutoff_A"} <= set(ours.attrs)
+
+
+def test_it_reads_back(stored):
+    """Residues, ligand, spacing and positions are those of the simulation."""
+    folder, run = stored
+    reading = read(folder / "set.hdf5", "TINY")
+    recording = reading.recording
+    assert reading.missing == ()
+    assert reading.incomplete_residues == 0
+    assert recording.backbone.shape == (10, 5, 3, 3)
+    assert recording.spacing_ps == pytest.approx(0.04)
+    assert recording.atomic_numbers.tolist().count(6) == 6
+    solute = run.simulation.positions
+    n_ligand = run.simulation.prepared.built.n_ligand
+    first = solute[0, -n_ligand:][:7]
+    assert (recording.positions[0] - first).abs().max() < 2e-3
+    assert recording.ligand_rmsds[0] == pytest.approx(0, abs=1e-3)
+
+
+def test_an_interaction_energy_is_that_of_touching_molecules(stored):
+    """Attractive, some kcal/mol; the buried surface is positive."""
+    folder, _ = stored
+    with h5py.File(folder / "set.hdf5") as file:
+        group = file["TINY"]
+        energies = group["frames_interaction_energy"][:]
+        areas = group["frames_bSASA"][:]
+    assert (energies > -60).all()
+    assert energies.mean() < 0
+    assert (areas > 20).all()
+
+
+def test_data_verify_and_inspect_take_it(stored):
+    """And `data prepare` makes a compact store of it."""
+    folder, _ = stored
+    store = str(folder / "set.hdf5")
+    for words in (["verify", store], ["inspect", store]):
+        result = CliRunner().invoke(app, ["data", *words])
+        assert result.exit_code == 0, result.output
+    assert "TINY" in result.output
+
+
+def test_a_taken_or_bad_name_is_refused(stored):
+    """Before hours of computing."""
+    folder, _ = stored
+    with pytest.raises(InputError, match="holds TINY already"):
+        check_store(folder / "set.hdf5", "TINY")
+    with pytest.raises(InputError, match="cannot be the name"):
+        check_store(folder / "set.hdf5", "A/B")
+
+
+def test_a_table_says_what_is_wrong_with_it(tmp_path):
+    """An unknown column, no protein, a name twice."""
+    table = tmp_path / "t.csv"
+    for text, message in (
+        ("protein,colour\na.pdb,red\n", "'colour' is not known"),
+        ("name,protein\nA,\n", "line 2 names no protein"),
+        ("name,protein\nA,a.pdb\na,b.pdb\n", "A is there more than once"),
+        ("name,protein\n", "holds no complexes"),
+    ):
+        table.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_manifest(table)
+    table.write_text(
+        "protein,ligand,charges\nx/p.pdb,x/l.sdf,\ny/p.pdb,y/l.sdf,gasteiger\n"
+    )
+    rows = read_manifest(table)
+    assert [x.name for x in rows] == ["X", "Y"]
+    assert rows[1].options[-2:] == ("--charges", "gasteiger")
+
+
+@pytest.mark.slow
+def test_a_table_is_simulated_with_failures_listed(tiny, tmp_path):
+    """One good, one bad: exit code 1, the bad one named; again, the good one stays."""
+    table, store = tmp_path / "t.csv", tmp_path / "set.hdf5"
+    table.write_text(
+        "name,protein,ligand\n"
+        f"GOOD,{tiny.protein},{tiny.ligand}\nBAD,{tiny.ligand},{tiny.ligand}\n"
+    )
+    words = ["md", "--manifest", str(table), "--store", str(store), "--jobs", "2"]
+    words += ["--ns", "0.0002", "--interval-ps", "0.04", "--equilibration-ps", "0.04"]
+    words += ["--solvent", "implicit", "--charges", "gasteiger", "--platform", "CPU"]
+    first = CliRunner().invoke(app, [*words, "--json"])
+    assert first.exit_code == 1, first.output
+    facts = json.loads(first.stdout)["complexes"]
+    assert facts["GOOD"] is None
+    assert "not a protein" in facts["BAD"]
+    again = CliRunner().invoke(app, words)
+    assert "1 of 2 complexes" in again.stdout
+    assert "GOOD: there already" in again.stderr
+    assert not list(store.with_name("set.hdf5.parts").glob("*.hdf5"))
