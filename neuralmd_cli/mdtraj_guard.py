@@ -1,6 +1,7 @@
 """Calls to mdtraj, kept from talking to the user and from ending the program."""
 
 import ctypes
+import faulthandler
 import os
 import sys
 import warnings
@@ -56,6 +57,7 @@ def check_unpacking(path: Path, step: int) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
         if not child:
+            faulthandler.disable()  # its end is a finding, not a fault to report
             try:
                 with mdtraj.open(str(plain)) as file:
                     while len(file.read(n_frames=step)[0]):
