@@ -26,15 +26,31 @@ _XTC_MOST_BYTES = 3 * 4 * 1.2
 """Per atom; the reader has no room for more."""
 
 
-def check_headers(path: Path, n_atoms: int) -> None:
+def check_headers(path: Path, n_atoms: int, top: Path) -> None:
     """Walk through the frames of a trajectory without reading what they hold.
 
     Args:
         path: a trajectory; formats other than DCD, XTC and TRR are not looked at.
         n_atoms: that each frame should have.
+        top: the topology that says so.
 
     Raises:
         InputError: with the number of the first frame whose header is wrong.
+    """
+    try:
+        _check_frames(path, n_atoms)
+    except _OtherAtomsError as error:
+        raise InputError(
+            f"{path.name} has {error.found} atoms per frame, {top.name} has {n_atoms}.",
+            hint="Give the topology the trajectory was written with: --top.",
+        ) from None
+
+
+def _check_frames(path: Path, n_atoms: int) -> None:
+    """As `check_headers`.
+
+    Raises:
+        _OtherAtomsError: the first frame has another number of atoms.
     """
     walks: dict[str, Callable[[BinaryIO, int, int], int]] = {
         ".xtc": _xtc_frame,
@@ -54,12 +70,22 @@ def check_headers(path: Path, n_atoms: int) -> None:
             try:
                 at += walks[suffix](file, size - at, n_atoms)
             except (_WrongError, struct.error) as error:
+                if not done and isinstance(error, _OtherAtomsError):
+                    raise
                 raise _damaged(path, done, str(error) or "it ends early") from None
             done += 1
 
 
 class _WrongError(Exception):
     """What is wrong with a header, in a few words."""
+
+
+class _OtherAtomsError(_WrongError):
+    """Another number of atoms, which in a first frame tells of another topology."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__(f"its next frame has {found} atoms, not {wanted}")
+        self.found = found
 
 
 def _damaged(path: Path, done: int, why: str) -> InputError:
@@ -71,7 +97,7 @@ def _damaged(path: Path, done: int, why: str) -> InputError:
 
 def _atoms(found: int, wanted: int) -> None:
     if found != wanted:
-        raise _WrongError(f"its next frame has {found} atoms, not {wanted}")
+        raise _OtherAtomsError(found, wanted)
 
 
 def _xtc_frame(file: BinaryIO, left: int, n_atoms: int) -> int:
@@ -125,6 +151,8 @@ def _check_dcd(file: BinaryIO, size: int, n_atoms: int, path: Path) -> None:
     try:
         head = _dcd_head(file)
         _atoms(head.atoms, n_atoms)
+    except _OtherAtomsError:
+        raise
     except (_WrongError, struct.error) as error:
         raise _damaged(path, 0, str(error) or "it ends within its header") from None
     if head.fixed:

@@ -247,7 +247,7 @@ def read_frames(path: Path, top: Path, n_atoms: int) -> Iterator[Frames]:
         InputError: the file is damaged, cut off or of another atom count.
     """
     done = 0
-    check_headers(path, n_atoms)
+    check_headers(path, n_atoms, top)
     try:
         for frames in _raw_frames(path, max(1, _VALUES_AT_ONCE // (3 * n_atoms))):
             found = frames.positions.shape[1]

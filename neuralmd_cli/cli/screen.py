@@ -68,7 +68,6 @@ def screen(
         list[Path] | None,
         typer.Option(
             "--ligands",
-            "-l",
             metavar="FILE",
             help="Poses in that protein: SDF, gzipped or not; may be given again.",
             exists=True,

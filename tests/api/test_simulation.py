@@ -39,7 +39,7 @@ def test_functions_have_the_words_and_defaults_of_the_commands(word):
     """Every argument but what only Python has is an option, alike in its default."""
     only_here = {"replica", "on_snapshot"}
     # What prints, or what a table's methods do.
-    only_there = {"as_json", "json", "csv", "plot", "quiet", "config"}
+    only_there = {"as_json", "json", "csv", "plot", "quiet", "config", "report"}
     only_there |= {"output"} if word == "cluster" else set()
     command = typer.main.get_command(app).commands[word]
     options = {p.name: p for p in command.params if p.name != "help"}

@@ -131,6 +131,7 @@ def test_what_is_shared_is_said_in_the_same_words(name):
 
 UNITS = {"ps": "ps", "ns": "ns", "angstrom": "Å", "percent": "%", "k": "K"}
 WITHOUT_UNIT = {
+    "--ph": "has none",
     "--scaling": "a ratio",
     "--velocity-refinement": "a coefficient",
     "--step": "counted in snapshots, as the authors' file has it",
