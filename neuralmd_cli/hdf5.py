@@ -1,5 +1,8 @@
 """Opening and reading HDF5 files, with a word on every way in which one can be bad."""
 
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,7 @@ __all__ = [
     "open_hdf5",
     "read_column",
     "read_rows",
+    "writing_hdf5",
 ]
 
 DAMAGED = "The entry is damaged; leave it out, or get the file again."
@@ -59,6 +63,65 @@ def open_hdf5(path: Path) -> h5py.File:
             f"{path}: {_why_unreadable(path, error)}",
             hint="Check the path, and that the download was complete.",
         ) from error
+
+
+@contextmanager
+def writing_hdf5(
+    path: Path, *, libver: tuple[str, str] | None = None
+) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """A new file open for writing, and a function that raises if the disk is full.
+
+    HDF5 cannot close a file that it cannot write, and a file that is open when the
+    program ends may crash it. So it writes through Python, which keeps the first
+    problem to itself until the file is closed.
+
+    Raises:
+        OSError: the file cannot be made or written.
+    """
+    with path.open("w+b", buffering=0) as raw:
+        sink = _Sink(raw)
+        with h5py.File(sink, "w", libver=libver) as file:
+            yield file, sink.check
+        sink.check()
+
+
+class _Sink(io.RawIOBase):
+    """A file that takes everything; after the first problem, into nothing."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+        self._problem: OSError | None = None
+
+    def check(self) -> None:
+        """Raise what went wrong so far."""
+        if self._problem is not None:
+            raise self._problem
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and self._problem is None:
+                rest = rest[self._raw.write(rest) :]
+        except OSError as error:
+            self._problem = error
+        return size
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any buffer
+        return self._raw.readinto(buffer) or 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._raw.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return self._raw.truncate(size)
+        except OSError as error:
+            self._problem = self._problem or error
+            return size or 0
 
 
 def _why_unreadable(path: Path, error: OSError) -> str:

@@ -286,7 +286,8 @@ def _check_block(
             f"{first + frame}, atom {atom}).",
             hint=DAMAGED,
         )
-    if max(block.max(), -block.min()) > FARTHEST:
+    # As Python's own numbers: the limit is no number of half precision.
+    if max(float(block.max()), -float(block.min())) > FARTHEST:
         frame = int(np.abs(block).max(axis=(1, 2)).argmax())
         raise InputError(
             f"{where}: trajectory_coordinates go beyond {FARTHEST:g} Å (snapshot "

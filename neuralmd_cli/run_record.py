@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from neuralmd_cli.input_files import check_regular
+
 SCHEMA = 3
 _LIBRARIES = ("torch", "numpy", "rdkit", "gemmi", "mdtraj", "torchdiffeq")
 
@@ -93,7 +95,12 @@ def library_versions() -> dict[str, str]:
 
 
 def hashed(path: Path) -> InputFile:
-    """Name and SHA-256 of a file, read in pieces."""
+    """Name and SHA-256 of a file, read in pieces.
+
+    Raises:
+        InputError: a pipe or a device, which has no end.
+    """
+    check_regular(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return InputFile(file=path.name, sha256=digest.hexdigest())

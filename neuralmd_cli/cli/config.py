@@ -9,7 +9,6 @@ the top. Paths are relative to the file.
 import difflib
 import inspect
 import math
-import tomllib
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
@@ -20,6 +19,7 @@ import typer
 import typer.main
 
 from neuralmd_cli.errors import InputError
+from neuralmd_cli.input_files import check_regular, toml_tables
 
 HELP = "TOML file that holds options of this command; the command line goes first."
 
@@ -96,7 +96,8 @@ def _known(command: Any) -> dict[str, Any]:  # noqa: ANN401  private to typer
 def _options(path: Path, context: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
     """Keys and values for this command: the top of the file, then its own table."""
     try:
-        held = tomllib.loads(path.read_text(encoding="utf-8"))
+        check_regular(path)
+        held = toml_tables(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"--config {path}: the file cannot be read: {error.strerror}.",

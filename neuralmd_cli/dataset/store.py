@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from neuralmd_cli.hdf5 import (
     names_in,
     open_hdf5,
     read_rows,
+    writing_hdf5,
 )
 
 FORMAT = "neuralmd-store"
@@ -143,10 +144,15 @@ def is_store(path: Path) -> bool:
 def write_part(path: Path, entry: Entry) -> None:
     """Write one entry to a file of its own, whole or not at all."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with h5py.File(temporary, "w", libver=LIBVER) as file:
-        file.attrs["sha256"] = entry.digest()
-        write_entry(file, entry)
-    temporary.replace(path)
+    try:
+        with writing_hdf5(temporary, libver=LIBVER) as (file, _):
+            file.attrs["sha256"] = entry.digest()
+            write_entry(file, entry)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def write_entry(parent: h5py.Group, entry: Entry) -> None:
@@ -238,7 +244,7 @@ def put_together(
     """
     sha256 = {name: sources[name].sha256 for name in sorted(sources)}
     with _replacing(output) as temporary:
-        with h5py.File(temporary, "w", libver=LIBVER) as file:
+        with writing_hdf5(temporary, libver=LIBVER) as (file, check):
             file.attrs["format"] = FORMAT
             file.attrs["version"] = VERSION
             file.attrs["all_atom"] = all_atom
@@ -249,6 +255,7 @@ def put_together(
             complexes = file.create_group(COMPLEXES)
             for name, opened in _opened(sources, sorted(sources)):
                 opened.copy(opened[sources[name].group], complexes, name=name)
+                check()
                 on_entry()
     return Manifest(sha256=sha256, all_atom=all_atom, digest=manifest_digest(sha256))
 
@@ -286,4 +293,5 @@ def _replacing(output: Path) -> Iterator[Path]:
             hint="Check that the disk has space left and the folder may be written to.",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

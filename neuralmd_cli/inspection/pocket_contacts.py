@@ -37,7 +37,13 @@ def closeness(
     worst = (np.inf, "")
     for ligand, places in _scenes(opened, around):
         share = float(np.inf)
-        if rows and np.isfinite(ligand).all():
+        lost = np.flatnonzero(~np.isfinite(places[rows]).all(axis=1))
+        if len(lost):
+            # Nothing can be said of a snapshot without all its atoms, and nothing good.
+            share = 0.0
+            residue = around.residues[int(around.residue_rows[rows[int(lost[0])]])]
+            worst = (share, f"{residue.label}, which has no coordinates")
+        elif rows and np.isfinite(ligand).all():
             near = cKDTree(places[rows]).sparse_distance_matrix(
                 cKDTree(ligand), reach, output_type="coo_matrix"
             )
@@ -86,8 +92,10 @@ def touching(opened: Opened, around: Surroundings) -> Bool[Tensor, "frames resid
     for frame, (ligand, places) in enumerate(_scenes(opened, around)):
         if not np.isfinite(ligand).all():
             continue
-        apart, _ = cKDTree(ligand).query(places[heavy], distance_upper_bound=TOUCH)
-        touched[frame, np.unique(owner[np.isfinite(apart)])] = True
+        near = places[heavy]
+        known = np.isfinite(near).all(axis=1)
+        apart, _ = cKDTree(ligand).query(near[known], distance_upper_bound=TOUCH)
+        touched[frame, np.unique(owner[known][np.isfinite(apart)])] = True
     return touched
 
 

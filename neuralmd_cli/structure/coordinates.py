@@ -25,6 +25,7 @@ MOST_ODD = 0.1
 """Share of atoms up to which lines of another form are damage, not a writer's way."""
 _ATOM_LINE = re.compile(r"^(?:ATOM|HETA).*$", re.MULTILINE | re.IGNORECASE)
 """gemmi asks for no more than four letters of a record's name, large or small."""
+_EMPTY_LINES = re.compile(r"\n{1000,}")
 _END = re.compile(r"^END *\n", re.MULTILINE)
 _NO_ATOMS_HINT = "Give the PDB or mmCIF file of the protein."
 
@@ -45,7 +46,8 @@ def structure_from_text(text: str, path: Path) -> gemmi.Structure:
     elif has_pdb_atoms(text) and suffix(path) not in (".pdbqt", ".sdf", ".mol2"):
         text = ascii_columns(text)
         _check_columns(text, path.name)
-        structure = _from_pdb(text, path.name)
+        # Gemmi looks at each of them; a bomb may hold millions.
+        structure = _from_pdb(_EMPTY_LINES.sub("\n", text), path.name)
     else:
         raise _not_a_structure(text, path)
     structure.merge_chain_parts()
@@ -96,10 +98,10 @@ def cleaned(
         settled += _drop_minor_residues(chain)
         for residue in chain:
             settled += _drop_minor_locations(residue)
-        for index in reversed(range(len(chain))):
-            if is_water(chain[index].name):
-                waters += 1
-                del chain[index]
+        others = [x for x in chain if not is_water(x.name)]
+        if len(others) < len(chain):
+            waters += len(chain) - len(others)
+            _keep(chain, others)
     structure.remove_empty_chains()
     if settled:
         notes.append(
@@ -117,21 +119,34 @@ def _count(number: int, noun: str) -> str:
 
 def _drop_minor_residues(chain: gemmi.Chain) -> int:
     """Where residues of two names share a place, keep the more occupied one."""
+    kept: list[gemmi.Residue] = []
     dropped = 0
-    for index in reversed(range(1, len(chain))):
-        first, second = chain[index - 1], chain[index]
-        if first.seqid != second.seqid or not _are_alternatives(first, second):
+    for first in reversed(list(chain)):
+        second = kept[-1] if kept else None
+        if second is None or not _are_alternatives(first, second):
+            kept.append(first)
             continue
-        keep_first = _mean_occupancy(first) >= _mean_occupancy(second)
-        del chain[index if keep_first else index - 1]
         dropped += 1
+        if _mean_occupancy(first) >= _mean_occupancy(second):
+            kept[-1] = first
+    if dropped:
+        _keep(chain, kept[::-1])
     return dropped
+
+
+def _keep(chain: gemmi.Chain, residues: list[gemmi.Residue]) -> None:
+    """Drop the other residues at once: one by one, each would move all behind it."""
+    copies = [x.clone() for x in residues]
+    del chain[:]
+    chain.append_residues(copies)
 
 
 def _are_alternatives(first: gemmi.Residue, second: gemmi.Residue) -> bool:
     """True if the two residues are marked as alternate locations of each other."""
+    if first.seqid != second.seqid or first.name == second.name:
+        return False
     ours, theirs = {a.altloc for a in first}, {a.altloc for a in second}
-    return first.name != second.name and not (ours & theirs or _BLANK in ours | theirs)
+    return not (ours & theirs or _BLANK in ours | theirs)
 
 
 def _mean_occupancy(atoms: gemmi.Residue | list[gemmi.Atom]) -> float:

@@ -8,6 +8,7 @@ The second runs one case again and keeps its files. Exit code 1 if anything was 
 
 import argparse
 import json
+import math
 import os
 import signal
 import subprocess
@@ -26,6 +27,8 @@ from tests.fuzz.worker import LIMIT_S, MEMORY_MB, WALL_S, run_case
 FINE = ("accepted", "refused")
 AT_ONCE = 1000
 """Cases per process, so that what one leaves in memory does not add up."""
+ROUNDS = 4
+"""Parts that every reader's cases are made in, in turn with the others'."""
 
 
 def chunk(reader: str, seed: int, first: int, last: int) -> Iterator[dict[str, Any]]:
@@ -108,20 +111,31 @@ class _Watch:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
+def turns(counts: dict[str, int]) -> list[tuple[str, int, int]]:
+    """Reader, first and last case of each process, in the order they are run.
+
+    Every reader gets a part of its cases in each round, the small ones first, so that
+    a campaign that is stopped has tried them all.
+    """
+    found = []
+    for name, count in counts.items():
+        size = min(AT_ONCE, math.ceil(count / ROUNDS))
+        for first in range(0, count, size):
+            last = min(first + size, count)
+            found.append((round(first / count, 2), count, name, first, last))
+    return [(name, first, last) for _, _, name, first, last in sorted(found)]
+
+
 def campaign(
     total: int, seed: int, jobs: int, readers: list[str], output: Path | None
 ) -> dict[str, Any]:
     """All cases; counts by reader and outcome, and what was found.
 
-    Written after every chunk, so that a campaign that is stopped has its counts.
+    Written often, so that a campaign that is stopped has its counts.
     """
     started = time.monotonic()
-    tasks = [
-        (name, k, min(k + AT_ONCE, count))
-        for name, count in cases_of(total).items()
-        if not readers or name in readers
-        for k in range(0, count, AT_ONCE)
-    ]
+    wanted = {k: v for k, v in cases_of(total).items() if not readers or k in readers}
+    tasks = turns(wanted)
     counts = {x.name: Counter[str]() for x in TARGETS}
     findings: list[dict[str, Any]] = []
     peaks = {"seconds": 0.0, "memory_mb": 0.0}
@@ -149,13 +163,20 @@ def campaign(
                 findings.append(found)
                 text = f"{name}:{found['case']} {outcome}: {found['what'][:300]!r}"
                 print(text, flush=True)
-            if output is not None and found["case"] % 100 == 0:
-                output.write_text(json.dumps(result(), indent=2) + "\n")
+            if found["case"] % 25 == 0:
+                keep()
 
+    def keep() -> None:
+        if output is not None:
+            with lock:
+                part = output.with_name(f"{output.name}.part")
+                part.write_text(json.dumps(result(), indent=2) + "\n")
+                part.replace(output)
+
+    lock = threading.Lock()
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(run, tasks))
-    if output is not None:
-        output.write_text(json.dumps(result(), indent=2) + "\n")
+    keep()
     return result()
 
 

@@ -1,5 +1,6 @@
 """A short run of the fuzzer: `make fuzz` is the long one."""
 
+import gc
 import os
 import random
 
@@ -9,6 +10,16 @@ from neuralmd_cli.errors import InputError
 from tests.fuzz import mutate, targets
 from tests.fuzz.targets import BY_NAME, Target, WrongResult, damaged
 from tests.fuzz.worker import case_random, run_case
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_to_collect():
+    """Each case collects garbage; what other tests have loaded is none."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 CASES = {
     **{"protein": 50, "ligand": 80, "complex": 15, "ligand-id": 15, "smiles": 20},

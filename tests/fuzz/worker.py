@@ -119,7 +119,8 @@ def _left(target, folder, files, scratch) -> str:  # noqa: ANN001
     """Files that nobody asked for, and seeds that were changed."""
     allowed = {*files, *target.leaves}
     extra = [x.name for x in folder.iterdir() if x.name not in allowed]
-    extra += [x.name for x in scratch.iterdir() if x.name != "matplotlib"]
+    caches = ("matplotlib", "torchinductor_")  # of libraries, not of a case
+    extra += [x.name for x in scratch.iterdir() if not x.name.startswith(caches)]
     for name, content in files.items():
         path = folder / name
         if not path.is_file() or path.read_bytes() != content:

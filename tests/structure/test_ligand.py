@@ -198,7 +198,7 @@ def scene(name):
         ("peptide", "is a peptide: 3 or more amino acids in a row"),
         ("nm", "the bond between atom 1 (C) and atom 2 (C) is 0.15 Å long"),
         ("valence", "atom 2 (C) has bonds of total order 5, more than C"),
-        ("cut", "cannot be parsed: Atom line too short: '' on line 7"),
+        ("cut", "cannot be parsed: EOF hit while reading atoms"),
     ],
 )
 def test_an_unusable_ligand_gets_one_clear_message(name, message, write, capfd):

@@ -12,6 +12,7 @@ import numpy as np
 from neuralmd_cli.dataset.fetching.host import RemoteFile
 from neuralmd_cli.dataset.fetching.remote import Range, RangeReader
 from neuralmd_cli.errors import DownloadError
+from neuralmd_cli.hdf5 import writing_hdf5
 
 COORDINATES = "trajectory_coordinates"
 REQUIRED = (
@@ -157,7 +158,7 @@ class Copier:
                 stored = self._stored(job)
         finally:
             self.reader.drop(job.held)
-        with h5py.File(path, "w") as file:
+        with writing_hdf5(path) as (file, _):
             group = file.create_group(job.name)
             for key, value in attributes.items():
                 group.attrs[key] = value

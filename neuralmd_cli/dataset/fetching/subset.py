@@ -28,6 +28,7 @@ from neuralmd_cli.dataset.fetching.source import (
     work_folder,
 )
 from neuralmd_cli.errors import DownloadError, InputError, NeuralMDError, OutputError
+from neuralmd_cli.hdf5 import writing_hdf5
 
 Report = Callable[[int, int, int], None]
 """Told complexes done, complexes in all, and bytes read; from any thread."""
@@ -160,7 +161,7 @@ def _assemble(
     pieces = {x: _piece(folder, x) for x in ids}
     n_bytes = sum(x.stat().st_size for x in pieces.values())
     check_space(folder, n_bytes, output.name)
-    with h5py.File(whole, "w") as file:
+    with writing_hdf5(whole) as (file, check):
         file.attrs["source_url"] = remote.url
         for name, path in pieces.items():
             try:
@@ -173,6 +174,7 @@ def _assemble(
                 ) from None
             with piece:
                 file.copy(piece[name], file, name=name)
+            check()
     os.replace(whole, output)
     shutil.rmtree(folder, ignore_errors=True)
 
