@@ -100,9 +100,13 @@ class LigandEngine:
 
         forward = smooth_unit(near.difference, COINCIDENT)
         direction = torch.cat([forward, -forward])[:, :, None]
-        weights = torch.cat([weight, weight])
-        scalars = own.index_add(0, target, weights * take(neighbour, source))
-        seed = weights * take(silu(encoder.vector_seed(scalars)), source)
+
+        def weighted(values: Tensor) -> Tensor:
+            both = take(values, source).view(2, pairs, size)
+            return (both * weight).view(2 * pairs, size)
+
+        scalars = own.index_add(0, target, weighted(neighbour))
+        seed = weighted(silu(encoder.vector_seed(scalars)))
         # One sum for seeds and surroundings: a column more.
         outer = (
             direction
