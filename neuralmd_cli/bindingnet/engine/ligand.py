@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import linear, silu
 
 from neuralmd_cli.bindingnet.engine.candidates import Near
+from neuralmd_cli.bindingnet.engine.messages import summed_messages
 from neuralmd_cli.bindingnet.engine.mixing import (
     PairMixing,
     exact_mixing,
@@ -99,9 +100,13 @@ class LigandEngine:
 
         forward = smooth_unit(near.difference, COINCIDENT)
         direction = torch.cat([forward, -forward])[:, :, None]
-        weights = torch.cat([weight, weight])
-        scalars = own.index_add(0, target, weights * take(neighbour, source))
-        seed = weights * take(silu(encoder.vector_seed(scalars)), source)
+
+        def weighted(values: Tensor) -> Tensor:
+            both = take(values, source).view(2, pairs, size)
+            return (both * weight).view(2 * pairs, size)
+
+        scalars = own.index_add(0, target, weighted(neighbour))
+        seed = weighted(silu(encoder.vector_seed(scalars)))
         # One sum for seeds and surroundings: a column more.
         outer = (
             direction
@@ -172,66 +177,20 @@ class LigandEngine:
     ) -> LigandFeatures:
         atoms, size = scalars.shape
         vectors = scalars.new_zeros(atoms, 3, size)
-        # Where no gradients are asked for, one piece of memory serves all rounds.
-        whole = None
-        if not torch.is_grad_enabled():
-            whole = scalars.new_empty(len(source), 4, size)
         for index, (layer, factor) in enumerate(zip(self.layers, factors, strict=True)):
-            node = take(layer.node(silu(layer.hidden(scalars))), source)
-            message = layer.edge(edges)
-            before = take(vectors, source) if index else None
-            if whole is None:
-                sent = _sent(message, factor, node, before, direction)
-            else:
-                sent = _sent_into(whole, message, factor, node, before, direction)
-            summed = sent.new_zeros(atoms, 4, size).index_add_(0, target, sent)
+            summed = summed_messages(
+                layer.edge(edges),
+                factor,
+                layer.node(silu(layer.hidden(scalars))),
+                vectors if index else None,
+                direction,
+                source,
+                target,
+            )
             scalars = scalars + summed[:, 0]
             vectors = vectors + summed[:, 1:]
         forces = self.encoder.force_head(scalars, vectors)
         return LigandFeatures(scalars=scalars, vectors=vectors, forces=forces)
-
-
-def _sent(
-    message: Float[Tensor, "directed outputs"],
-    factor: Float[Tensor, "pairs outputs"],
-    node: Float[Tensor, "directed outputs"],
-    vectors: Float[Tensor, "directed 3 channels"] | None,
-    direction: Float[Tensor, "directed 3 1"],
-) -> Float[Tensor, "directed 4 channels"]:
-    """Scalars and vectors that pass along each pair; no vectors in the first round."""
-    message = (message.view(2, *factor.shape) * factor).view_as(node) * node
-    parts = _columns(message, 2 if vectors is None else 3)
-    along = parts[-1] * direction
-    if vectors is not None:
-        along = torch.addcmul(along, parts[1], vectors)
-    return torch.cat([parts[0], along], dim=1)
-
-
-def _columns(
-    message: Float[Tensor, "directed outputs"], count: int
-) -> Sequence[Float[Tensor, "directed 1 channels"]]:
-    rows, size = message.shape
-    return torch.split(message.view(rows, count, size // count), 1, 1)
-
-
-def _sent_into(
-    whole: Float[Tensor, "directed 4 channels"],
-    message: Float[Tensor, "directed outputs"],
-    factor: Float[Tensor, "pairs outputs"],
-    node: Float[Tensor, "directed outputs"],
-    vectors: Float[Tensor, "directed 3 channels"] | None,
-    direction: Float[Tensor, "directed 3 1"],
-) -> Float[Tensor, "directed 4 channels"]:
-    """The same numbers in `whole`; `message` is lost."""
-    scalar, vector = torch.split(whole, [1, 3], dim=1)
-    message.view(2, *factor.shape).mul_(factor)
-    message.mul_(node)
-    parts = _columns(message, 2 if vectors is None else 3)
-    scalar.copy_(parts[0])
-    torch.mul(parts[-1], direction, out=vector)
-    if vectors is not None:
-        vector.addcmul_(parts[1], vectors)
-    return whole
 
 
 def ligand_engine(

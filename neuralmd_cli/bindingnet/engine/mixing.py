@@ -14,6 +14,14 @@ from torch.nn.functional import linear
 
 from neuralmd_cli.bindingnet.engine.candidates import Near
 from neuralmd_cli.bindingnet.engine.evaluate import both_ways
+from neuralmd_cli.bindingnet.engine.nodes import (
+    Ends,
+    Nodes,
+    contracted,
+    ends,
+    nodes,
+    terms,
+)
 from neuralmd_cli.bindingnet.engine.polynomial import Polynomial, fitted, radii
 from neuralmd_cli.bindingnet.layers import AxisMixer
 from neuralmd_cli.bindingnet.ligand import LigandEncoder
@@ -26,6 +34,7 @@ class Group:
 
     channels: int
     polynomial: Polynomial | None  # None: the mixer itself
+    nodes: Nodes | None = None  # where the polynomial has fewer terms than channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +48,7 @@ class PairMixing:
     groups: tuple[Group, ...]
     order: Int[Tensor, " channels"] | None  # None: one group of all
     longest: Float[Tensor, " channels"] | None  # for which it holds, in this order
-    source: Float[Tensor, "edge_channels both"]  # of a pair, columns by group
-    target: Float[Tensor, "edge_channels both"]  # of its reverse
+    edge: Float[Tensor, "edge_channels both"]  # columns by group: source, target
 
     def arranged(
         self, seeds: Float[Tensor, "atoms 3 channels"]
@@ -61,32 +69,54 @@ class PairMixing:
         frames: Float[Tensor, "pairs 3 3"],
     ) -> Float[Tensor, "directed edge_channels"]:
         """What the invariants add to the edges: every pair, then every reverse."""
-        first = torch.bmm(frames, take(arranged, near.first))
-        second = torch.bmm(frames, take(arranged, near.second))
         widths = [x.channels for x in self.groups]
-        parts = zip(
-            self.groups,
-            torch.split(first, widths, 2),
-            torch.split(second, widths, 2),
-            strict=True,
-        )
-        ways = [_mixed(self.mixer, group, torch.cat(x, 2)) for group, *x in parts]
-        there, back = zip(*ways, strict=True)
-        return torch.cat(
-            [
-                linear(torch.cat(there, dim=1), self.source),
-                linear(torch.cat(back, dim=1), self.target),
-            ]
-        )
+        around = None
+        if len(near.first) and any(x.nodes is not None for x in self.groups):
+            around = ends(near.first, near.second, len(arranged))
+        parts = []
+        for group, vectors in zip(
+            self.groups, torch.split(arranged, widths, 2), strict=True
+        ):
+            if group.polynomial is None or group.nodes is None or around is None:
+                parts.append(_mixed(self.mixer, group, vectors, near, frames))
+            else:
+                parts.append(
+                    _by_nodes(group.polynomial, group.nodes, vectors, frames, around)
+                )
+        both = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return linear(both, self.edge)
 
 
 def _mixed(
-    mixer: AxisMixer, group: Group, components: Float[Tensor, "pairs 3 channels"]
-) -> tuple[Float[Tensor, "pairs channels"], Float[Tensor, "pairs channels"]]:
+    mixer: AxisMixer,
+    group: Group,
+    vectors: Float[Tensor, "atoms 3 channels"],
+    near: Near,
+    frames: Float[Tensor, "pairs 3 3"],
+) -> Float[Tensor, "directed ends_channels"]:
+    """Every pair, then every reverse; what is at the source, then at the target."""
+    first = torch.bmm(frames, take(vectors, near.first))
+    second = torch.bmm(frames, take(vectors, near.second))
     if group.polynomial is not None:
-        return both_ways(components, group.polynomial)
-    turned = components * components.new_tensor([-1.0, -1.0, 1.0])[:, None]
-    return mixer(components), mixer(turned)
+        there, back = both_ways(torch.cat([first, second], 2), group.polynomial)
+        return torch.cat([there, back.roll(group.channels, dims=1)])
+    turn = frames.new_tensor([-1.0, -1.0, 1.0])[:, None]
+    there = mixer(torch.cat([first, second], 2))
+    return torch.cat([there, mixer(torch.cat([second, first], 2) * turn)])
+
+
+def _by_nodes(
+    polynomial: Polynomial,
+    points: Nodes,
+    vectors: Float[Tensor, "atoms 3 channels"],
+    frames: Float[Tensor, "pairs 3 3"],
+    around: Ends,
+) -> Float[Tensor, "directed ends_channels"]:
+    """The same, from the polynomial's values at the nodes."""
+    pairs = len(frames)
+    turned = (frames.reshape(-1, 3) @ points.points).view(pairs, 3, -1)
+    values = torch.stack(both_ways(turned, polynomial), dim=1)
+    return contracted(values, vectors, points, around)
 
 
 def lengths(seeds: Float[Tensor, "atoms 3 channels"]) -> Float[Tensor, " channels"]:
@@ -104,8 +134,7 @@ def exact_mixing(encoder: LigandEncoder) -> PairMixing:
         groups=(Group(channels=size, polynomial=None),),
         order=None,
         longest=None,
-        source=block,
-        target=block.roll(size, dims=1),
+        edge=block,
     )
 
 
@@ -140,17 +169,30 @@ def grouped_mixing(
         if own:
             whole = index == len(choice)
             polynomial = None if whole else choice[index]
-            groups.append(Group(channels=len(own), polynomial=polynomial))
+            groups.append(
+                Group(
+                    channels=len(own),
+                    polynomial=polynomial,
+                    nodes=_nodes(polynomial, len(own)),
+                )
+            )
             columns += own + [size + k for k in own]
             limits += [torch.inf if whole else reach[index]] * len(own)
     weight = encoder.edge.weight
     column = torch.tensor(columns, device=weight.device)
-    other = (column + size) % (2 * size)
     return PairMixing(
         mixer=encoder.axis_mixer,
         groups=tuple(groups),
         order=torch.tensor(order, device=weight.device),
         longest=longest.new_tensor(limits),
-        source=weight.index_select(1, column),
-        target=weight.index_select(1, other),
+        edge=weight.index_select(1, column),
     )
+
+
+def _nodes(polynomial: Polynomial | None, channels: int) -> Nodes | None:
+    """Nodes for a polynomial of fewer terms than there are channels to mix."""
+    if polynomial is None:
+        return None
+    if terms(polynomial.degree).starts[-1] > channels:
+        return None
+    return nodes(polynomial.degree, polynomial.radius, polynomial.even)

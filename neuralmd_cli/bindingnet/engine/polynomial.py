@@ -47,8 +47,9 @@ class Monomials:
 
 
 @lru_cache
+@torch.inference_mode(False)
 def monomials(degree: int) -> Monomials:
-    """Every term up to a degree."""
+    """Every term up to a degree; what is kept must also serve where gradients are."""
     starts = []
     for odd in (0, 1):
         widths = [m + 1 if m % 2 == odd else 0 for m in range(degree + 1)]
@@ -77,6 +78,7 @@ def monomials(degree: int) -> Monomials:
 
 
 @lru_cache
+@torch.inference_mode(False)
 def _from_nodes(degree: int) -> tuple[Float[Tensor, " nodes"], Tensor]:
     """Chebyshev nodes, and values there to coefficients of powers."""
     place = torch.arange(degree + 1, dtype=torch.float64)
