@@ -27,6 +27,9 @@ from neuralmd_cli.bindingnet.layers import AxisMixer
 from neuralmd_cli.bindingnet.ligand import LigandEncoder
 from neuralmd_cli.graph import take
 
+SMALL = 16
+"""Channels below which a group is not worth a polynomial of its own."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -160,7 +163,7 @@ def grouped_mixing(
     """
     needed = (longest * room).tolist()
     reach = [x.radius for x in choice]
-    kind = [sum(r < x for r in reach) for x in needed]
+    kind = _few_groups([sum(r < x for r in reach) for x in needed])
     order = sorted(range(len(kind)), key=lambda k: kind[k])
     groups, columns, limits = [], [], []
     size = len(kind)
@@ -187,6 +190,16 @@ def grouped_mixing(
         longest=longest.new_tensor(limits),
         edge=weight.index_select(1, column),
     )
+
+
+def _few_groups(kind: Sequence[int]) -> list[int]:
+    """Small groups join the next, which also holds for them: calls cost more."""
+    found = list(kind)
+    for index in sorted(set(found)):
+        above = [k for k in found if k > index]
+        if above and found.count(index) < SMALL:
+            found = [min(above) if k == index else k for k in found]
+    return found
 
 
 def _nodes(polynomial: Polynomial | None, channels: int) -> Nodes | None:

@@ -135,6 +135,19 @@ def test_nodes_are_left_where_there_are_more_terms_than_channels():
         assert [x.nodes is not None for x in found.groups] == [used]
 
 
+def test_small_groups_join_the_next():
+    """A few long vectors among many: one group of short ones, one of the others."""
+    encoder = BindingNet(BindingNetConfig(channels=64, ligand_layers=1)).ligand
+    choice = polynomials(encoder.axis_mixer)
+    lengths = torch.full((64,), 0.01)
+    lengths[:3] = 0.9 * choice[1].radius / 1.5
+    lengths[3:9] = 2 * choice[-1].radius
+    found = grouped_mixing(encoder, choice, lengths)
+    assert [x.channels for x in found.groups] == [55, 9]
+    assert found.groups[1].polynomial is None
+    assert sorted(found.order.tolist()) == list(range(64))
+
+
 def test_what_a_rollout_has_kept_serves_a_training():
     """Tables made where gradients are switched off for good are no such tensors."""
     for table in (monomials, unit_nodes):
