@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_AR
 PIP_TOOLS := pip-tools==7.6.2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fuzz lock wheel vendor clean
+.PHONY: help demo test lint fuzz interrupt lock wheel vendor clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -40,6 +40,10 @@ FUZZ_JOBS ?= 2
 fuzz: $(VENV)/.dev  ## damage 20,000 files and have every reader read them
 	$(BIN)/python -m tests.fuzz.campaign --cases $(FUZZ_CASES) --jobs $(FUZZ_JOBS) \
 		-o out/fuzz.json
+
+KILLS ?= 200
+interrupt: $(VENV)/.dev  ## stop commands at random moments and run them again
+	$(BIN)/python -m tests.interruption.campaign --kills $(KILLS) -o out/interrupt.json
 
 # The locks must be made with PyTorch's CPU wheels in sight, on Linux as well: its CUDA
 # build would pin Linux-only packages. Pins stay where they still fit; delete a lock to

@@ -1,11 +1,13 @@
 """The files of one run: their names, whether they may be written, and all at once."""
 
+import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from neuralmd_cli.errors import OutputError
 from neuralmd_cli.input_files import json_value
@@ -56,8 +58,11 @@ def check_output(output: Path, replicas: int, inputs: Sequence[Path]) -> None:
                     hint="Choose another name with --output.",
                 )
     # The trajectory's name is the user's own; these only follow from it.
+    # A run that was killed while its files moved has left its record on the way.
+    half = _staging(output.parent, files[0].name) / files[-1].name
     for file in files[-3:]:
-        if os.path.exists(file) and file.name not in _outputs_before(files[-1]):
+        known = [*_outputs_before(files[-1]), *_outputs_before(half)]
+        if os.path.exists(file) and file.name not in known:
             raise OutputError(
                 f"{file} is there already and comes from no earlier run, so the run "
                 "would destroy it.",
@@ -75,10 +80,48 @@ def _outputs_before(record: Path) -> list[str]:
 
 
 @contextmanager
+def claimed(output: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Keep other processes from writing the same output while the block runs.
+
+    A process may claim again what it has claimed. The claim ends with the process,
+    however it ends.
+
+    Args:
+        output: what is to be written.
+        wait_s: how long to wait for another process.
+
+    Raises:
+        OutputError: another process writes it, or its folder cannot be written to.
+    """
+    lock = _staging(output.parent, output.name).with_suffix(".lock")
+    try:
+        held = FileLock(lock, timeout=wait_s, is_singleton=True)
+        held.acquire()
+    except Timeout:
+        raise OutputError(
+            f"Another process is writing {output} right now.",
+            hint="Wait for it, stop it, or choose another name with --output.",
+        ) from None
+    except OSError as error:
+        raise _unwritable(output.parent, error) from error
+    try:
+        yield
+    finally:
+        if held.lock_counter == 1:
+            # Before it is let go: another process that has it open looks again.
+            with suppress(OSError):
+                lock.unlink()
+        held.release()
+
+
+@contextmanager
 def all_or_nothing(
     parent: Path, names: Sequence[str], *, scratch: Path | None = None
 ) -> Iterator[Path]:
     """A folder to write into; its files appear in `parent` when the body succeeds.
+
+    The last file, the record, comes last, and an older one goes first: where there is
+    a record, there is all that it speaks of.
 
     Args:
         parent: where the files go.
@@ -86,23 +129,38 @@ def all_or_nothing(
         scratch: where the folder is made, on the same disk; by default in `parent`.
 
     Raises:
-        OutputError: no permission, no space.
+        OutputError: no permission, no space, or another process is writing them.
     """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".neuralmd-", dir=scratch or parent))
-    except OSError as error:
-        raise OutputError(
-            f"{parent} cannot be written to: {error.strerror}.",
-            hint="Choose a folder you may write to.",
-        ) from error
-    try:
-        yield folder
-        for name in names:
-            (folder / name).replace(parent / name)
-    except OSError as error:
-        raise OutputError(
-            f"{parent}: the results cannot be written: {error.strerror or error}.",
-            hint="Check that the disk has space left.",
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = _staging(scratch or parent, names[0])
+    with claimed((scratch or parent) / names[0]):
+        try:
+            # What a killed run has left is of no use.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+        except OSError as error:
+            raise _unwritable(parent, error) from error
+        try:
+            yield folder
+            (parent / names[-1]).unlink(missing_ok=True)
+            for name in names:
+                (folder / name).replace(parent / name)
+        except OSError as error:
+            raise OutputError(
+                f"{parent}: the results cannot be written: {error.strerror or error}.",
+                hint="Check that the disk has space left and the folder is there.",
+            ) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _staging(parent: Path, name: str) -> Path:
+    """Where files wait to get their names; the same for the same output."""
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return parent / f".neuralmd-{digest[:12]}"
+
+
+def _unwritable(parent: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{parent} cannot be written to: {error.strerror or error}.",
+        hint="Choose a folder you may write to.",
+    )

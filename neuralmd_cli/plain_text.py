@@ -21,10 +21,11 @@ def printable(text: str) -> str:
 def spreadsheet_cell(text: str) -> str:
     """The text as a spreadsheet shows it, with an apostrophe before what is a formula.
 
-    A number is a number, whatever its sign.
+    Blanks before it do not help it. A number is a number, whatever its sign.
     """
     shown = printable(text)
-    return f"'{shown}" if text.startswith(_FORMULA) and not _is_number(text) else shown
+    starts = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
+    return f"'{shown}" if starts and not _is_number(text) else shown
 
 
 def _visible(letter: str) -> str:

@@ -15,7 +15,7 @@ from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.ligand_files import LigandFiles
 from neuralmd_cli.models.system import Settings, VelocityRule
-from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
+from neuralmd_cli.outputs import all_or_nothing, check_output, claimed, output_names
 from neuralmd_cli.run_record import (
     RunRecord,
     Selection,
@@ -99,9 +99,11 @@ def simulate_files(
     """
     inputs = [x for x in (protein, ligand) if x is not None]
     # Before the work, so that none is lost to a name that cannot be written.
-    check_output(output, options.get("replicas", 1), inputs)
-    run = simulate_complex(protein, ligand, **options)
-    return write_run(run, output, with_protein=with_protein, hydrogens=hydrogens)
+    replicas = options.get("replicas", 1)
+    check_output(output, replicas, inputs)
+    with claimed(output.with_name(output_names(output, replicas)[0])):
+        run = simulate_complex(protein, ligand, **options)
+        return write_run(run, output, with_protein=with_protein, hydrogens=hydrogens)
 
 
 def simulate_complex(

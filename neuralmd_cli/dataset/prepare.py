@@ -29,6 +29,7 @@ from neuralmd_cli.dataset.stored_entry import read_entry
 from neuralmd_cli.errors import InputError, NeuralMDError, OutputError
 from neuralmd_cli.hdf5 import h5py
 from neuralmd_cli.misato import read, recording_names
+from neuralmd_cli.outputs import claimed
 
 FEW = 8
 """Up to so many complexes, starting other processes takes longer than the work."""
@@ -77,9 +78,34 @@ def prepare(
     Raises:
         InputError: the source cannot be opened or lacks one of `names`, no complex is
             left, or the store was made otherwise.
-        OutputError: the store or its parts cannot be written.
+        OutputError: the store or its parts cannot be written, or another process
+            is writing them.
     """
-    wanted = _wanted(source, names)
+    with claimed(output):
+        return _prepared(
+            source,
+            output,
+            _wanted(source, names),
+            all_atom=all_atom,
+            exclude_flagged=exclude_flagged,
+            workers=workers,
+            on_start=on_start,
+            on_entry=on_entry,
+        )
+
+
+def _prepared(
+    source: Path,
+    output: Path,
+    wanted: list[str],
+    *,
+    all_atom: bool,
+    exclude_flagged: bool,
+    workers: int,
+    on_start: Callable[[str, int], None],
+    on_entry: Callable[[], None],
+) -> Summary:
+    """As `prepare`, for an output that is ours."""
     before = _entries_before(output, source, wanted, all_atom)
     parts = output.with_name(output.name + ".parts")
     with _writable(parts):

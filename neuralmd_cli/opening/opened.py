@@ -106,8 +106,10 @@ class Opened:
         Raises:
             InputError: with the first snapshot that has no coordinates.
         """
-        if not bool(self.finite.all()):
-            first = int((~self.finite).nonzero()[0])
+        # The pocket counts as well: the ligand is seen from there.
+        finite = self.finite & self.loaded.ca_positions.isfinite().all(dim=2).all(dim=1)
+        if not bool(finite.all()):
+            first = int((~finite).nonzero()[0])
             raise InputError(
                 f"{self.loaded.path.name}: snapshot {first + 1} of those read has "
                 "coordinates that are not numbers.",

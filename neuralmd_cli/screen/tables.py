@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from neuralmd_cli.plain_text import spreadsheet_cell
 from neuralmd_cli.screen.journal import Entry
 from neuralmd_cli.writers import atomic_path
 
@@ -29,8 +30,6 @@ MEASURES = {
 """Columns of the results that are numbers."""
 _COUNTS = ("heavy_atoms", "residues", "contacts_start")
 _DECIMALS = 4
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What makes spreadsheets compute a cell instead of showing it."""
 
 
 def result_rows(
@@ -93,15 +92,10 @@ def write_csv_table(
 
 
 def neutral(value: Cell) -> Cell:
-    """A cell that a spreadsheet shows as it is: an apostrophe before what it might run.
-
-    Control characters become spaces.
-    """
+    """A cell that a spreadsheet shows as it is, in one line; see `spreadsheet_cell`."""
     if not isinstance(value, str):
         return value
-    starts = value.startswith(_FORMULA) or value.lstrip().startswith(_FORMULA)
-    plain = "".join(x if x.isprintable() else " " for x in value)
-    return f"'{plain}" if starts else plain
+    return spreadsheet_cell(" ".join(value.splitlines()))
 
 
 def write_parquet(path: Path, rows: Iterable[Mapping[str, Cell]]) -> bool:

@@ -7,6 +7,7 @@ import pooch
 from requests import exceptions
 
 from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.outputs import claimed
 from neuralmd_cli.transfer import (
     TIMEOUT_S,
     Progress,
@@ -16,6 +17,8 @@ from neuralmd_cli.transfer import (
 )
 
 RETRIES = 2
+PATIENCE_S = 3600.0
+"""How long to wait for another process that fetches the same file."""
 CHUNK = 1 << 16  # bytes
 
 
@@ -54,13 +57,20 @@ def download(
     """
     pooch.get_logger().setLevel("WARNING")  # the progress bar says it better
     known = None if what.sha256 is None else f"sha256:{what.sha256}"
+    files = pooch.create(
+        path=folder,
+        base_url=what.url.rstrip("/") + "/",
+        registry={what.file: known},
+        retry_if_failed=retries,
+    )
     try:
-        path = pooch.create(
-            path=folder,
-            base_url=what.url.rstrip("/") + "/",
-            registry={what.file: known},
-            retry_if_failed=retries,
-        ).fetch(what.file, downloader=_Sized(size=what.size, progress=progress))
+        target = folder / what.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Whoever comes second finds the file that the first has fetched.
+        with claimed(target, wait_s=PATIENCE_S):
+            path = files.fetch(
+                what.file, downloader=_Sized(size=what.size, progress=progress)
+            )
     # A requests exception is an OSError as well: the order matters.
     except exceptions.RequestException as error:
         raise _download_error(what, error) from None

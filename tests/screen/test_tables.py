@@ -43,7 +43,7 @@ def entry(number: int, title: str = "x", **changes: float) -> Entry:
 
 @pytest.mark.parametrize(
     "title",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "=cmd|' /C calc'!A0", "\r=1"],
+    ["=1+1", "+1+1", "-1-1", "@SUM(A1)", "\t=1", " =1", "=cmd|' /C calc'!A0", "\r=1"],
 )
 def test_no_title_is_a_formula(tmp_path, title):
     """Read back, the cell begins with an apostrophe, and the title is still there."""
@@ -60,7 +60,8 @@ def test_other_cells_stay_as_they_are(tmp_path):
     for text in ('a,"b"', "アスピリン", "O=C(O)c1ccccc1", "5-FU"):
         assert neutral(text) == text
     assert neutral(-1.5) == -1.5
-    assert neutral("a\nb\0c") == "a b c"
+    assert neutral("a\nb\0c") == r"a b\x00c"
+    assert neutral("-1") == "-1"
 
 
 def test_parquet_holds_the_same_table(tmp_path):

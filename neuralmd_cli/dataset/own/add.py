@@ -18,6 +18,7 @@ from neuralmd_cli.dataset.store import (
 )
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.misato import Reading
+from neuralmd_cli.outputs import claimed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -30,6 +31,7 @@ class Place:
     name: str
     all_atom: bool
     before: Mapping[str, str]  # SHA-256 of the entries that stay, by name
+    replaces: bool = False  # an entry of this name gives way
 
 
 def place_for(
@@ -74,7 +76,13 @@ def place_for(
             hint="Choose another --name, or give --replace.",
         )
     before = {k: v for k, v in manifest.sha256.items() if k not in taken}
-    return Place(output=output, name=name, all_atom=manifest.all_atom, before=before)
+    return Place(
+        output=output,
+        name=name,
+        all_atom=manifest.all_atom,
+        before=before,
+        replaces=bool(taken),
+    )
 
 
 def add(place: Place, reading: Reading, *, source: str) -> tuple[Manifest, Entry]:
@@ -86,8 +94,29 @@ def add(place: Place, reading: Reading, *, source: str) -> tuple[Manifest, Entry
         source: name of the file it comes from.
 
     Raises:
-        OutputError: the store cannot be written.
+        OutputError: the store cannot be written, another process is writing it, or has
+            written it since the place was looked for.
     """
+    with claimed(place.output):
+        _check_unchanged(place)
+        return _added(place, reading, source)
+
+
+def _check_unchanged(place: Place) -> None:
+    """Refuse where an entry would be lost that came meanwhile."""
+    now: Mapping[str, str] = {}
+    if place.output.exists():
+        with Store(place.output) as store:
+            now = store.manifest.sha256
+    others = {k: v for k, v in now.items() if k.upper() != place.name.upper()}
+    if others != dict(place.before) or (len(now) > len(others) and not place.replaces):
+        raise OutputError(
+            f"Another process has written {place.output} meanwhile.",
+            hint="Run the command again.",
+        )
+
+
+def _added(place: Place, reading: Reading, source: str) -> tuple[Manifest, Entry]:
     entry = entry_of(
         reading.recording, measure(reading), source=source, all_atom=place.all_atom
     )

@@ -1,0 +1,110 @@
+"""Time and memory of large inputs: residues, snapshots, ligands.
+
+    python benchmarks/scale.py [--what residues snapshots ligands] [-o scale.json]
+
+Each row is a process of its own: the command's processor time and its peak memory. The
+protein is examples/nik/nik.pdb and copies of it on a grid, 80 Å apart. The model is
+`frozen`, which costs nothing: this is what reading, judging and writing cost.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import gemmi
+from screen import EXAMPLE, ROOT, write_poses
+
+SIZES = {
+    "residues": (5_000, 10_000, 20_000),
+    "snapshots": (25_000, 50_000, 100_000),
+    "ligands": (1_000, 2_000, 10_000),
+}
+
+
+def write_protein(path: Path, residues: int) -> int:
+    """The example's protein often enough for so many residues; how many it has."""
+    one = gemmi.read_structure(str(EXAMPLE / "nik.pdb"))[0]
+    structure = gemmi.Structure()
+    structure.add_model(gemmi.Model(1))
+    done, copy = 0, 0
+    while done < residues:
+        shift = gemmi.Position(
+            *(80.0 * x for x in (copy % 8, copy // 8 % 8, copy // 64))
+        )
+        for chain in one:
+            new = chain.clone()
+            new.name = f"{chain.name}{copy}"
+            for residue in new:
+                for atom in residue:
+                    atom.pos += shift
+            structure[0].add_chain(new)
+            done += len(new)
+        copy += 1
+    structure.setup_entities()
+    structure.make_mmcif_document().write_file(str(path))
+    return done
+
+
+def measured(*words: object) -> dict[str, float]:
+    """A command's processor time, s, and peak memory, MB."""
+    command = [sys.executable, "-m", "neuralmd_cli", *map(str, words), "--quiet"]
+    process = subprocess.Popen(command, cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{command} ended with {status}")
+    return {
+        "processor_s": round(used.ru_utime + used.ru_stime, 1),
+        "peak_mb": round(used.ru_maxrss / 1024),
+    }
+
+
+def rows(what: str, size: int, folder: Path) -> dict[str, float]:
+    """One row."""
+    ligand = ("--ligand", EXAMPLE / "ligand_13v.sdf")
+    simulate = ("simulate", "--model", "frozen", "-o", folder / "x.dcd", *ligand)
+    if what == "residues":
+        held = write_protein(folder / "p.cif", size)
+        words = ("--ns", 0.16, "--protein", folder / "p.cif")
+        return {"residues": held, **measured(*simulate, *words)}
+    if what == "snapshots":
+        words = ("--interval-ps", 1, "--ns", size / 1000)
+        words += ("--protein", EXAMPLE / "nik.pdb")
+        return {"snapshots": size, **measured(*simulate, *words)}
+    write_poses(folder / "poses.sdf", size)
+    words = ("--protein", EXAMPLE / "nik.pdb", "--ligands", folder / "poses.sdf")
+    words += ("--model", "frozen", "--ns", 0.16, "--jobs", 1, "-o", folder / "out")
+    return {"ligands": size, **measured("screen", *words)}
+
+
+def measurements(chosen: list[str]) -> Iterator[dict[str, float]]:
+    """All rows."""
+    for what in chosen:
+        for size in SIZES[what]:
+            with tempfile.TemporaryDirectory() as folder:
+                yield rows(what, size, Path(folder))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--what", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("-o", "--output", type=Path)
+    given = parser.parse_args()
+    found = []
+    for row in measurements(given.what):
+        found.append(row)
+        sys.stdout.write(f"{json.dumps(row)}\n")
+        sys.stdout.flush()
+    if given.output:
+        facts = {"machine": platform.machine(), "rows": found}
+        given.output.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Stop commands at random moments, run them again, and compare what they leave.
+
+    python -m tests.interruption.campaign --kills 200 --seed 1 -o out/interrupt.json
+
+Each case is run once to its end; then again and again, in a fresh folder, stopped by
+SIGKILL, SIGTERM or SIGINT at a moment drawn between its start and its end, or left
+without its output folder (`lost`). What is there then must be whole, and the same
+command, run again, must end with the same bytes. Processes are forked from one that has
+loaded the libraries, so that the moments fall into the work. Exit code 1 if anything
+was found.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.interruption.cases import CASES, Case, leftovers, run_words, sha256
+from tests.interruption.cases import slow_server as server
+
+WAYS = ("SIGKILL", "SIGTERM", "SIGINT", "lost")
+LONGEST_S = 120.0
+TURNS = ("simulate", "prepare", "train", "fetch") * 3 + ("screen",)
+"""Screens start processes of their own, which takes longest."""
+
+
+def load() -> None:
+    """Import what the commands import, once."""
+    import torch
+
+    torch.set_num_threads(1)
+    import mdtraj  # noqa: F401
+
+    import neuralmd_cli.cli.main
+    import neuralmd_cli.dataset.prepare
+    import neuralmd_cli.run
+    import neuralmd_cli.screen.run
+    import neuralmd_cli.training.train
+    import neuralmd_cli.weights.download  # noqa: F401
+
+
+def begin(words: Sequence[str], said: Path) -> int:
+    """A process that runs the command; its number."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        return child
+    code = 70
+    try:
+        with said.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            usual = number == signal.SIGINT
+            signal.signal(
+                number, signal.default_int_handler if usual else signal.SIG_DFL
+            )
+        run_words(list(words))
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def wait(child: int) -> int:
+    """The exit code, negative for a signal."""
+    late = time.monotonic() + LONGEST_S
+    while time.monotonic() < late:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return 124
+
+
+class Trial:
+    """One case with its inputs and its result when nobody stops it."""
+
+    def __init__(self, case: Case, top: Path, url: str) -> None:
+        self.case, self.top = case, top / case.name
+        self.inputs = self.top / "in"
+        self.inputs.mkdir(parents=True)
+        (self.inputs / "url").write_text(url)
+        case.inputs(self.inputs)
+        out = self._fresh()
+        for _ in range(2):  # the first one loads what is loaded late
+            shutil.rmtree(out)
+            out.mkdir()
+            started = time.monotonic()
+            code = wait(begin(case.words(self.inputs, out), self.top / "said"))
+            self.seconds = time.monotonic() - started
+        if code:
+            raise RuntimeError((self.top / "said").read_text())
+        self.finals = {x: sha256(out / x) for x in case.finals}
+
+    def stopped(self, way: str, rng: random.Random) -> tuple[bool, str]:
+        """Stop it in one way; whether it was stopped, and what is wrong, if anything.
+
+        In the finals of a second run lies the proof.
+        """
+        out = self._fresh()
+        said = self.top / "said"
+        child = begin(self.case.words(self.inputs, out), said)
+        time.sleep(rng.uniform(0.0, self.seconds))
+        if way == "lost":
+            shutil.rmtree(out, ignore_errors=True)
+        else:
+            os.kill(child, signal.Signals[way])
+        code = wait(child)
+        problem = self._judged(way, code, out, said.read_text(errors="replace"))
+        if problem:
+            return code != 0, problem
+        out.mkdir(exist_ok=True)
+        again = wait(begin(self.case.again(self.inputs, out), said))
+        if again:
+            return code != 0, f"again: {again}: {said.read_text()[-500:]}"
+        different = [x for x, y in self.finals.items() if sha256(out / x) != y]
+        if different:
+            return code != 0, f"another result: {different}"
+        left = leftovers(out)
+        return code != 0, f"left behind: {left}" if left else ""
+
+    def _judged(self, way: str, code: int, out: Path, said: str) -> str:
+        if code == 124:
+            return "it hangs"
+        if "Traceback" in said:
+            return said[-700:]
+        if way == "lost":
+            if code not in (0, 1):
+                return f"exit code {code}: {said[-300:]}"
+            return "" if code == 0 or "Error" in said else f"no word: {said[-300:]}"
+        number = signal.Signals[way]
+        if code not in (0, -number, 130 if way != "SIGKILL" else -number, 143):
+            return f"exit code {code} after {way}: {said[-300:]}"
+        return "" if self.case.whole(out) else "what is there is not whole"
+
+    def _fresh(self) -> Path:
+        out = self.top / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        return out
+
+
+def campaign(
+    kills: int, seed: int, names: Sequence[str] = (), output: Path | None = None
+) -> dict[str, Any]:
+    """Counts by case and way, and what was found.
+
+    Written after each, so that a campaign that is stopped has its counts.
+    """
+    load()
+    rng = random.Random(seed)
+    turns = [x for x in TURNS if not names or x in names]
+    started = time.monotonic()
+    found: dict[str, Any] = {"seed": seed, "tried": 0, "cases": {}, "findings": []}
+    with tempfile.TemporaryDirectory() as top, server() as url:
+        trials = {x: Trial(CASES[x], Path(top), url) for x in dict.fromkeys(turns)}
+        found["seconds"] = {k: round(x.seconds, 2) for k, x in trials.items()}
+        for k in range(kills):
+            trial, way = trials[turns[k % len(turns)]], rng.choice(WAYS)
+            stopped, problem = trial.stopped(way, rng)
+            row = found["cases"].setdefault(trial.case.name, {})
+            what = way if stopped else "ended before"
+            row[what] = row.get(what, 0) + 1
+            found["tried"] = k + 1
+            if problem:
+                one = {"case": trial.case.name, "way": way, "problem": problem}
+                found["findings"].append(one)
+                sys.stderr.write(f"{one}\n")
+            found["minutes"] = round((time.monotonic() - started) / 60, 1)
+            if output:
+                output.write_text(json.dumps(found, indent=2) + "\n")
+    return found
+
+
+def main() -> int:
+    """Run, write, say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--case", action="append", default=[], choices=list(CASES))
+    parser.add_argument("-o", "--output", type=Path)
+    given = parser.parse_args()
+    if given.output:
+        given.output.parent.mkdir(parents=True, exist_ok=True)
+    found = campaign(given.kills, given.seed, given.case, given.output)
+    sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    return 1 if found["findings"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""What is interrupted: a command on tiny inputs, and what its files must be."""
+
+import hashlib
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from neuralmd_cli.errors import NeuralMDError
+from tests.screen.poses import PROTEIN, write_poses, write_weights
+from tests.toy_data import TINY, write_set, write_toy_set
+
+LIGAND = PROTEIN.with_name("ligand_13v.sdf")
+BODY = bytes(range(256)) * 4096
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command: what it reads, what it says, what it leaves when it is done."""
+
+    name: str
+    inputs: Callable[[Path], None]
+    words: Callable[[Path, Path], list[str]]  # of the inputs, of the outputs
+    again: Callable[[Path, Path], list[str]]  # to go on after an interruption
+    finals: tuple[str, ...]  # the same bytes in the end, whatever happened
+    whole: Callable[[Path], bool]  # False if something looks complete and is not
+
+
+def sha256(path: Path) -> str:
+    """Of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _nothing(folder: Path) -> None:
+    pass
+
+
+def _simulate(inputs: Path, out: Path) -> list[str]:
+    words = ["simulate", "--model", "frozen", "--ns", "20", "--interval-ps", "4"]
+    words += ["--replicas", "1", "-p", str(PROTEIN), "-l", str(LIGAND), "--quiet"]
+    return [*words, "--with-protein", "-o", str(out / "run.dcd")]
+
+
+def _whole_run(out: Path) -> bool:
+    record = out / "run.json"
+    if not record.exists():
+        return True
+    held = json.loads(record.read_text())["outputs_sha256"]
+    return all(sha256(out / k) == v for k, v in held.items())
+
+
+def _poses(folder: Path) -> None:
+    write_poses(folder / "poses.sdf", 5)
+    write_weights(folder / "toy.safetensors")
+
+
+def _screen(inputs: Path, out: Path) -> list[str]:
+    words = ["screen", "--protein", str(PROTEIN), "--quiet", "--jobs", "1"]
+    words += ["--ligands", str(inputs / "poses.sdf"), "--ns", "0.4"]
+    words += ["--weights", str(inputs / "toy.safetensors")]
+    return [*words, "-o", str(out / "screen")]
+
+
+def _whole_screen(out: Path) -> bool:
+    table = out / "screen" / "results.csv"
+    return not table.exists() or len(table.read_text().splitlines()) == 6
+
+
+def _toy(folder: Path) -> None:
+    write_toy_set(folder)
+
+
+def _train(inputs: Path, out: Path) -> list[str]:
+    words = ["train", "--model", "neuralmd-ode", "--data", str(inputs / "toy.hdf5")]
+    words += ["--split", str(inputs / "split.toml"), "--seed", "1", "--quiet"]
+    for setting in TINY:
+        words += ["--set", setting]
+    return [*words, "-o", str(out / "run")]
+
+
+def _train_on(inputs: Path, out: Path) -> list[str]:
+    begun = (out / "run" / "training.json").exists()
+    resume = ["train", "--resume", "-o", str(out / "run"), "--quiet"]
+    return resume if begun else _train(inputs, out)
+
+
+def _whole_training(out: Path) -> bool:
+    from safetensors import safe_open
+
+    for path in (out / "run").glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no dict
+                file.get_tensor(name)
+    for path in (out / "run").glob("*.json*"):
+        for line in path.read_text().splitlines() if path.suffix != ".json" else []:
+            json.loads(line)
+    return True
+
+
+def _many(folder: Path) -> None:
+    write_set(folder / "md.hdf5", [f"A{k:03}" for k in range(6)], frames=40)
+
+
+def _prepare(inputs: Path, out: Path) -> list[str]:
+    words = ["data", "prepare", str(inputs / "md.hdf5"), "-o", str(out / "store.h5")]
+    return [*words, "--workers", "1", "--quiet"]
+
+
+def _whole_store(out: Path) -> bool:
+    from neuralmd_cli.dataset.survey import verify
+
+    path = out / "store.h5"
+    return not path.exists() or len(list(verify(path))) == 6
+
+
+def _fetch(inputs: Path, out: Path) -> list[str]:
+    return ["fetch", (inputs / "url").read_text(), str(out / "cache")]
+
+
+def _whole_cache(out: Path) -> bool:
+    path = out / "cache" / "x.bin"
+    return not path.exists() or path.read_bytes() == BODY
+
+
+CASES = {
+    x.name: x
+    for x in (
+        Case(
+            *("simulate", _nothing, _simulate, _simulate),
+            *(("run.dcd", "run.pdb", "run.sdf"), _whole_run),
+        ),
+        Case(
+            *("screen", _poses, _screen, _screen),
+            *(("screen/results.csv",), _whole_screen),
+        ),
+        Case(
+            *("train", _toy, _train, _train_on),
+            *(("run/weights.safetensors",), _whole_training),
+        ),
+        Case("prepare", _many, _prepare, _prepare, ("store.h5",), _whole_store),
+        Case("fetch", _nothing, _fetch, _fetch, ("cache/x.bin",), _whole_cache),
+    )
+}
+
+
+def run_words(words: list[str]) -> None:
+    """What the program does with these words; `fetch` is of one file by its hash."""
+    if words[0] == "fetch":
+        from neuralmd_cli.weights.download import Download, download
+
+        digest = hashlib.sha256(BODY).hexdigest()
+        what = Download(
+            name="x", url=words[1], file="x.bin", size=len(BODY), sha256=digest
+        )
+        try:
+            download(what, Path(words[2]), retries=0)
+        except NeuralMDError as error:
+            sys.stderr.write(f"Error: {error.message}")
+            sys.exit(1)
+        return
+
+    from neuralmd_cli.__main__ import main
+
+    sys.argv = ["neuralmd", *words]
+    main()
+
+
+@contextmanager
+def slow_server() -> Iterator[str]:
+    """A server on loopback that sends `BODY` in a quarter of a second."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
+            self.end_headers()
+            step = len(BODY) // 25
+            try:
+                for first in range(0, len(BODY), step):
+                    self.wfile.write(BODY[first : first + step])
+                    pause.wait(0.01)
+            except OSError:
+                pass
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    pause = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def leftovers(out: Path) -> list[str]:
+    """Hidden and unfinished files below a folder."""
+    found = [*out.rglob(".neuralmd-*"), *out.rglob("*.tmp"), *out.rglob("*.part")]
+    return sorted(os.path.relpath(x, out) for x in found)
