@@ -25,7 +25,7 @@ def mutate_hdf5(data: bytes, rng: random.Random) -> bytes:
         with h5py.File(path, "r+") as file:
             for _ in range(rng.choice((1, 1, 2, 3))):
                 with contextlib.suppress(ValueError, MemoryError):  # HDF5 refuses some
-                rng.choice(_HDF5)(file, rng)
+                    rng.choice(_HDF5)(file, rng)
         return path.read_bytes()
 
 
