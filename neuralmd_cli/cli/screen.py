@@ -21,7 +21,6 @@ from neuralmd_cli.cli.console import (
 from neuralmd_cli.cli.options import (
     INPUT,
     OUTPUT,
-    SIMULATION,
     Device,
     Json,
     Model,
@@ -30,7 +29,16 @@ from neuralmd_cli.cli.options import (
     Weights,
     WeightsUrl,
 )
-from neuralmd_cli.cli.simulate import V0, SolverName, check_numbers
+from neuralmd_cli.cli.simulation_options import (
+    IntervalPs,
+    Ns,
+    Replicas,
+    Solver,
+    StepPs,
+    TemperatureK,
+    VelocityRule,
+    check_numbers,
+)
 
 if TYPE_CHECKING:
     from neuralmd_cli.screen.run import Screened
@@ -91,64 +99,14 @@ def screen(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    ns: Annotated[
-        float,
-        typer.Option(
-            "--ns", help="Length of each simulation, ns.", rich_help_panel=SIMULATION
-        ),
-    ] = 8.0,
-    interval_ps: Annotated[
-        float,
-        typer.Option(
-            "--interval-ps",
-            help="Time between snapshots, ps.",
-            rich_help_panel=SIMULATION,
-        ),
-    ] = 80.0,
-    v0: Annotated[
-        V0 | None,
-        typer.Option(
-            help="Velocity at the start, as in `simulate`.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
-    replicas: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Runs of each ligand, for models that draw random numbers.",
-            rich_help_panel=SIMULATION,
-        ),
-    ] = 1,
+    ns: Ns = 8.0,
+    interval_ps: IntervalPs = 80.0,
+    v0: VelocityRule = None,
+    replicas: Replicas = 1,
     seed: Seed = 0,
-    solver: Annotated[
-        SolverName | None,
-        typer.Option(
-            help="How to integrate; without it, as the weights say.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
-    step_ps: Annotated[
-        float | None,
-        typer.Option(
-            help="Step of the solver, ps; without it, as the weights say.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
-    temperature_k: Annotated[
-        float | None,
-        typer.Option(
-            "--temperature-k",
-            "--temperature",
-            metavar="K",
-            help="Temperature, K, for models that have one.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
+    solver: Solver = None,
+    step_ps: StepPs = None,
+    temperature_k: TemperatureK = None,
     output: Annotated[
         Path,
         typer.Option(

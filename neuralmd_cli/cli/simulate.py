@@ -1,8 +1,6 @@
 """`neuralmd simulate`: structure files in, trajectory and run record out."""
 
-import math
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,6 @@ from neuralmd_cli.cli.console import (
 from neuralmd_cli.cli.options import (
     INPUT,
     OUTPUT,
-    SIMULATION,
     Device,
     Json,
     LigandFile,
@@ -29,27 +26,20 @@ from neuralmd_cli.cli.options import (
     Weights,
     WeightsUrl,
 )
+from neuralmd_cli.cli.simulation_options import (
+    IntervalPs,
+    Ns,
+    Replicas,
+    Solver,
+    StepPs,
+    TemperatureK,
+    VelocityRule,
+    check_numbers,
+)
 
 if TYPE_CHECKING:
     from neuralmd_cli.run import Run
     from neuralmd_cli.trajectory import Check
-
-
-class V0(StrEnum):
-    """Rules for the velocity at the start."""
-
-    zero = "zero"
-    thermal = "thermal"
-    learned = "learned"
-
-
-class SolverName(StrEnum):
-    """Ways to integrate."""
-
-    euler = "euler"
-    midpoint = "midpoint"
-    rk4 = "rk4"
-    dopri5 = "dopri5"
 
 
 def simulate(
@@ -85,67 +75,14 @@ def simulate(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    ns: Annotated[
-        float,
-        typer.Option(
-            "--ns", help="Length of the simulation, ns.", rich_help_panel=SIMULATION
-        ),
-    ] = 8.0,
-    interval_ps: Annotated[
-        float,
-        typer.Option(
-            "--interval-ps",
-            help="Time between snapshots, ps.",
-            rich_help_panel=SIMULATION,
-        ),
-    ] = 80.0,
-    v0: Annotated[
-        V0 | None,
-        typer.Option(
-            help="Velocity at the start, for models that have one; without it, what "
-            "the weights were trained for.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
-    replicas: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Runs that differ by their random draws: neuralmd-sde, denoisingld, "
-            "cgmd draw; neuralmd-ode and verletmd with --v0 thermal.",
-            rich_help_panel=SIMULATION,
-        ),
-    ] = 1,
+    ns: Ns = 8.0,
+    interval_ps: IntervalPs = 80.0,
+    v0: VelocityRule = None,
+    replicas: Replicas = 1,
     seed: Seed = 0,
-    solver: Annotated[
-        SolverName | None,
-        typer.Option(
-            help="How to integrate, for models that let you choose; without it, as "
-            "the weights say.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
-    step_ps: Annotated[
-        float | None,
-        typer.Option(
-            help="Step of the solver, ps; without it, as the weights say.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
-    temperature_k: Annotated[
-        float | None,
-        typer.Option(
-            "--temperature-k",
-            "--temperature",
-            metavar="K",
-            help="Temperature, K, for models that have one.",
-            show_default=False,
-            rich_help_panel=SIMULATION,
-        ),
-    ] = None,
+    solver: Solver = None,
+    step_ps: StepPs = None,
+    temperature_k: TemperatureK = None,
     output: Output,
     with_protein: Annotated[
         bool,
@@ -264,25 +201,6 @@ def _write_report(
         )
     if not silent:
         show_report(written)
-
-
-def check_numbers(
-    step_ps: float | None, temperature_k: float | None, solver: SolverName | None
-) -> None:
-    """Refuse numbers that cannot be meant.
-
-    Raises:
-        BadParameter: not positive, or a step for a solver that chooses its own.
-    """
-    for name, value in (("--step-ps", step_ps), ("--temperature-k", temperature_k)):
-        if value is not None and not 0 < value < math.inf:
-            raise typer.BadParameter(
-                "must be a positive number", param_hint=f"'{name}'"
-            )
-    if step_ps is not None and solver is SolverName.dopri5:
-        raise typer.BadParameter(
-            "dopri5 chooses its steps itself", param_hint="'--step-ps'"
-        )
 
 
 def _print_summary(run: "Run", output: Path) -> None:
