@@ -23,7 +23,9 @@ from tests.screen.poses import PROTEIN, block, write_poses
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = """
-import time
+import signal, time
+# A shell's background, where tests may run, ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from neuralmd_cli.screen.journal import Journal
 append = Journal.append
 def slow(self, entry):
