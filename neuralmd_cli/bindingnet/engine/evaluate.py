@@ -27,6 +27,7 @@ def _both(components: Tensor, even: Tensor, odd: Tensor) -> tuple[Tensor, Tensor
     return e + o, e - o
 
 
+# PyTorch's types know neither `apply` nor what a context holds: hence the ignores.
 class _BothWays(torch.autograd.Function):
     """Even + odd part, even - odd part; monomials are made again for gradients."""
 

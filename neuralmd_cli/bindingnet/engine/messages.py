@@ -67,6 +67,7 @@ def _columns(
     return torch.split(product.view(rows, count, size // count), 1, 1)
 
 
+# PyTorch's types know neither `apply` nor what a context holds: hence the ignores.
 class _Summed(torch.autograd.Function):
     """`summed_messages`, with slopes for all but the indices."""
 

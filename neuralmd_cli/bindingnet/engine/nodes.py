@@ -202,6 +202,7 @@ def _powers(
     return found
 
 
+# PyTorch's types know neither `apply` nor what a context holds: hence the ignores.
 class _Powers(torch.autograd.Function):
     """The same; slopes are taken from the terms themselves."""
 
