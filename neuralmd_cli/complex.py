@@ -14,6 +14,10 @@ RESIDUE_NAMES = (
 """Residue types in the order of MISATO's codes (code 1 = ACE is index 0 here)."""
 
 
+NEAR = 14.0
+"""Å from the ligand: obstacles that a batch holds."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ligand:
     """The heavy atoms of a small molecule, in the order of its file."""
@@ -123,6 +127,9 @@ class Batch:
     residue_types: Int[Tensor, " residues"]
     segments: Int[Tensor, " residues"]
     residue_complex: Int[Tensor, " residues"]
+    obstacles: Float[Tensor, "obstacles 3"]  # Å; those near the ligand
+    obstacle_numbers: Int[Tensor, " obstacles"]
+    obstacle_complex: Int[Tensor, " obstacles"]
     n_complexes: int
     same_protein: tuple[int, ...] = ()
     """Of each complex, the first one with the very same protein; empty: all differ."""
@@ -137,6 +144,7 @@ def collate(complexes: Sequence[Complex]) -> Batch:
     ligands = [x.ligand for x in complexes]
     proteins = [x.protein for x in complexes]
     segments, bonds = [], []
+    near = [_near(x) for x in complexes]
     first_segment = first_atom = 0
     for ligand, protein in zip(ligands, proteins, strict=True):
         segments.append(protein.segments + first_segment)
@@ -156,9 +164,25 @@ def collate(complexes: Sequence[Complex]) -> Batch:
         residue_types=torch.cat([x.residue_types for x in proteins]),
         segments=torch.cat(segments),
         residue_complex=_rows([x.ca for x in proteins]),
+        obstacles=torch.cat([x for x, _ in near]),
+        obstacle_numbers=torch.cat([z for _, z in near]),
+        obstacle_complex=_rows([x for x, _ in near]),
         n_complexes=len(complexes),
         same_protein=_shared(proteins),
     )
+
+
+def _near(complex_: Complex) -> tuple[Tensor, Tensor]:
+    """Positions and atomic numbers of the obstacles near the ligand."""
+    protein = complex_.protein
+    positions, numbers = protein.obstacle_positions, protein.obstacle_numbers
+    low = complex_.ligand.positions.amin(dim=0) - NEAR
+    high = complex_.ligand.positions.amax(dim=0) + NEAR
+    near = ((positions > low) & (positions < high)).all(dim=1)
+    near[near.clone()] = (
+        torch.cdist(positions[near], complex_.ligand.positions).amin(dim=1) < NEAR
+    )
+    return positions[near], numbers[near]
 
 
 def _shared(proteins: Sequence[Protein]) -> tuple[int, ...]:

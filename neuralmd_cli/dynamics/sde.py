@@ -34,56 +34,77 @@ class Constraint(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Response:
-    """What a damped spring does in one step, and the noise it gathers meanwhile.
+class Responses:
+    """What damped springs do in one step, and the noise they gather meanwhile.
 
     With acceleration a = f - k x at the start, f constant over the step:
     x' = x + B v + Q a + L11 n1 and v' = D v + B a + L21 n1 + L22 n2.
     """
 
-    impulse: float  # B, ps
-    push: float  # Q, ps²
-    memory: float  # D
-    noise_x: float  # L11, ps; the noises are for kT/m = 1
-    noise_vx: float  # L21
-    noise_vv: float  # L22
+    impulse: Float[Tensor, "*springs"]  # B, ps
+    push: Float[Tensor, "*springs"]  # Q, ps²
+    memory: Float[Tensor, "*springs"]  # D
+    noise_x: Float[Tensor, "*springs"]  # L11, ps; the noises are for kT/m = 1
+    noise_vx: Float[Tensor, "*springs"]  # L21
+    noise_vv: Float[Tensor, "*springs"]  # L22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """`Responses` of one spring, as numbers."""
+
+    impulse: float
+    push: float
+    memory: float
+    noise_x: float
+    noise_vx: float
+    noise_vv: float
 
 
 def response(
     friction_per_ps: float, stiffness_per_ps2: float, step_ps: float
 ) -> Response:
+    """Exact response of one spring, in float64; see `responses`."""
+    spring = torch.tensor(stiffness_per_ps2, dtype=torch.float64)
+    found = responses(friction_per_ps, spring, step_ps)
+    return Response(**{k: float(v) for k, v in vars(found).items()})
+
+
+def responses(
+    friction_per_ps: float,
+    stiffness_per_ps2: Float[Tensor, "*springs"],
+    step_ps: float,
+) -> Responses:
     """Exact response of dv = (f - k x - γ v) dt + sqrt(2 γ kT/m) dW over one step.
 
     G, the answer to a unit impulse, obeys G'' + γ G' + k G = 0; B = G(h), D = G'(h)
     and Q is the integral of G. The noise's covariance follows from the stationary
     one, diag(1/k, 1), by what the step forgets of it. Holds for k = 0 too, and at,
-    above or below critical damping.
+    above or below critical damping. Computed in float64.
 
     Raises:
         ValueError: a step that is not positive, or a constant below 0.
     """
-    if not step_ps > 0 or friction_per_ps < 0 or stiffness_per_ps2 < 0:
+    if not step_ps > 0 or friction_per_ps < 0 or not bool((stiffness_per_ps2 >= 0).all()):
         raise ValueError(
             "the step must be positive, friction and stiffness not below 0"
         )
-    generator = torch.zeros(3, 3, dtype=torch.float64)
-    generator[0, 1] = generator[1, 2] = 1.0
-    generator[2, 1], generator[2, 2] = -stiffness_per_ps2, -friction_per_ps
-    column = torch.linalg.matrix_exp(generator * step_ps)[:, 2]
-    push, impulse, memory = column.tolist()
-    variance_x = max(2 * push - stiffness_per_ps2 * push**2 - impulse**2, 0.0)
-    variance_v = max(1 - stiffness_per_ps2 * impulse**2 - memory**2, 0.0)
+    k = stiffness_per_ps2.detach().cpu().double()
+    generator = torch.zeros(*k.shape, 3, 3, dtype=torch.float64)
+    generator[..., 0, 1] = generator[..., 1, 2] = 1.0
+    generator[..., 2, 1], generator[..., 2, 2] = -k, -friction_per_ps
+    column = torch.linalg.matrix_exp(generator * step_ps)[..., 2]
+    push, impulse, memory = column.unbind(dim=-1)
+    variance_x = (2 * push - k * push**2 - impulse**2).clamp(min=0.0)
+    variance_v = (1 - k * impulse**2 - memory**2).clamp(min=0.0)
     covariance = friction_per_ps * impulse**2
-    noise_x = variance_x**0.5
-    noise_vx = covariance / noise_x if noise_x else 0.0
-    return Response(
-        impulse=impulse,
-        push=push,
-        memory=memory,
-        noise_x=noise_x,
-        noise_vx=noise_vx,
-        noise_vv=max(variance_v - noise_vx**2, 0.0) ** 0.5,
-    )
+    noise_x = variance_x.sqrt()
+    noise_vx = torch.where(noise_x > 0, covariance / noise_x, 0.0)
+    noise_vv = (variance_v - noise_vx**2).clamp(min=0.0).sqrt()
+    found = (impulse, push, memory, noise_x, noise_vx, noise_vv)
+    names = Responses.__dataclass_fields__
+    like = {k: v.to(stiffness_per_ps2) for k, v in zip(names, found, strict=True)}
+    return Responses(**like)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ class Relaxed(Baseline):
 
 
 def relaxed(
-    molecule: Chem.Mol, positions: Float[Tensor, "heavy 3"]
+    molecule: Chem.Mol, positions: Float[Tensor, "heavy 3"], tether: float = TETHER
 ) -> Float[Tensor, "heavy 3"]:
     """Positions (Å) of the heavy atoms after the relaxation.
 
@@ -86,6 +86,7 @@ def relaxed(
     Args:
         molecule: with bond orders and a conformer.
         positions: of its heavy atoms, Å.
+        tether: kcal mol⁻¹ Å⁻².
 
     Raises:
         InputError: MMFF94s lacks parameters.
@@ -104,7 +105,7 @@ def relaxed(
         raise _without_parameters(molecule)
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(whole, properties)
     for atom in heavy:
-        field.MMFFAddPositionConstraint(atom, 0.0, TETHER)
+        field.MMFFAddPositionConstraint(atom, 0.0, tether)
     if field.Minimize(
         maxIts=MOST_STEPS, forceTol=FORCE_TOLERANCE, energyTol=ENERGY_TOLERANCE
     ):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.dynamics.ode import SOLVERS, Solver
+from neuralmd_cli.models.pocket.config import PocketConfig
 from neuralmd_cli.models.system import VELOCITY_RULES, VelocityRule
 
 
@@ -16,6 +17,10 @@ class NeuralODEConfig:
     Two time conventions exist. `consistent`: velocity, force and time share one unit,
     1 ps. `published`: one unit is `ps_per_time_unit` and the velocity from two
     snapshots is not scaled to it, as in the authors' release.
+
+    With a pocket, its springs hold the ligand where it settles, friction and thermal
+    speed are of that motion, which is solved exactly, and the tether is only the scale
+    of the network's force.
     """
 
     binding_net: BindingNetConfig = field(default_factory=BindingNetConfig)
@@ -31,6 +36,7 @@ class NeuralODEConfig:
     velocity_refinement: float = 0.0  # the paper's alpha; 0: no network
     thermal_speed: float = 0.0  # Å/ps; 0: not known for this checkpoint
     trained_elements: tuple[int, ...] = ()  # Z of every ligand element seen
+    pocket: PocketConfig | None = None  # None: a tether alone holds the ligand
 
     def __post_init__(self) -> None:
         known = {
@@ -55,4 +61,6 @@ class NeuralODEConfig:
         binding_net = BindingNetConfig(**values["binding_net"])
         elements = tuple(values["trained_elements"])
         rest = values | {"binding_net": binding_net, "trained_elements": elements}
+        if values.get("pocket") is not None:
+            rest["pocket"] = PocketConfig.from_dict(values["pocket"])
         return cls(**rest)

@@ -21,10 +21,12 @@ from neuralmd_cli.dynamics.ode import (
     integrate,
 )
 from neuralmd_cli.dynamics.restraint import Tethered
+from neuralmd_cli.errors import InputError
 from neuralmd_cli.graph import slots
 from neuralmd_cli.models.initial_velocity import check_rule, initial_velocities
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.objective import pose_loss
+from neuralmd_cli.models.pocket.pocket import Pocket
 from neuralmd_cli.models.system import (
     Objective,
     Settings,
@@ -58,6 +60,8 @@ class NeuralODE(TrainableSystem):
             self.initial_velocity = LigandEncoder(config.binding_net)
         if config.velocity_refinement:
             self.velocity_refinement = LigandEncoder(config.binding_net)
+        if config.pocket is not None:
+            self.pocket = Pocket(config.pocket)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NeuralODE":
@@ -79,6 +83,8 @@ class NeuralODE(TrainableSystem):
     def defaults(self) -> Settings:
         """As the checkpoint was trained."""
         solver, rule = self.config.solver, self.config.velocity_rule
+        if self.config.pocket is not None:
+            return Settings(v0=rule, step_ps=self.config.step_ps)
         step = self.config.step_ps if solver in FIXED_STEP else None
         return Settings(v0=rule, solver=solver, step_ps=step)
 
@@ -87,6 +93,14 @@ class NeuralODE(TrainableSystem):
         settled = super().settled(settings)
         config = self.config
         check_rule(config, settled.v0)
+        if config.pocket is not None:
+            if settings.solver is not None:
+                raise InputError(
+                    "--solver: these weights move among springs, which are solved "
+                    "exactly.",
+                    hint="Leave --solver out.",
+                )
+            return settled
         fixed = settled.solver in FIXED_STEP
         step = settled.step_ps or config.step_ps if fixed else None
         return replace(settled, step_ps=step)
@@ -102,6 +116,7 @@ class NeuralODE(TrainableSystem):
             "tether_per_ps2": self.config.tether_per_ps2,
             "reach_angstrom": self.config.reach,
             "time_convention": self.config.time_convention,
+            "pocket": None if self.config.pocket is None else "springs",
         }
 
     def caveat(self, settings: Settings) -> str:
@@ -116,6 +131,16 @@ class NeuralODE(TrainableSystem):
         """Solve the equation; the proteins are encoded once, before the first step."""
         rule = settings.v0 or self.config.velocity_rule
         velocities = self.initial_velocities(start, rule)
+        if self.config.pocket is not None:
+            return self.pocket.rollout(
+                start,
+                velocities,
+                times,
+                step_ps=settings.step_ps or self.config.step_ps,
+                pull=self._tethered(start.batch).pull,
+                speed=self.config.thermal_speed,
+                friction_per_ps=self.config.friction_per_ps,
+            )
         return self.solve(
             start.batch,
             velocities,

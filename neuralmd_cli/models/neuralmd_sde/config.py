@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.dynamics.ode import FIXED_STEP, Solver
+from neuralmd_cli.models.pocket.config import PocketConfig
 from neuralmd_cli.models.system import VELOCITY_RULES, VelocityRule
 
 Noise = Literal["langevin", "published-scalar", "published-coordinate"]
@@ -19,7 +20,8 @@ class NeuralSDEConfig:
     `langevin` is our own equation. The two published ones, which need BindingNet's
     published variant, add noise inside the drift: one number per atom, or one per
     coordinate. They use no friction, tether, thermal speed or amplitude limit;
-    Langevin dynamics uses no solver and no `noise_rows`.
+    Langevin dynamics uses no solver and no `noise_rows`. With a pocket, its springs
+    take the place of the tether, and what each atom swings by is their answer.
     """
 
     noise: Noise = "langevin"
@@ -38,6 +40,7 @@ class NeuralSDEConfig:
     noise_network: bool = True  # False: every atom as warm as the temperature says
     amplitude_limit: float = 2.0  # largest factor of the network on the noise
     trained_elements: tuple[int, ...] = ()  # Z of every ligand element seen
+    pocket: PocketConfig | None = None  # None: a tether alone holds the ligand
 
     def __post_init__(self) -> None:
         known = {
@@ -59,6 +62,8 @@ class NeuralSDEConfig:
             raise ValueError(f"noise {self.noise!r} goes with another BindingNet")
         if self.amplitude_limit < 1:
             raise ValueError(f"amplitude_limit is {self.amplitude_limit!r}")
+        if self.pocket is not None and (self.is_published or self.noise_network):
+            raise ValueError("a pocket needs Langevin noise without a network")
         if self.noise_rows < 1:
             raise ValueError(f"noise_rows is {self.noise_rows!r}")
 
@@ -82,4 +87,6 @@ class NeuralSDEConfig:
         binding_net = BindingNetConfig(**values["binding_net"])
         elements = tuple(values["trained_elements"])
         rest = values | {"binding_net": binding_net, "trained_elements": elements}
+        if values.get("pocket") is not None:
+            rest["pocket"] = PocketConfig.from_dict(values["pocket"])
         return cls(**rest)

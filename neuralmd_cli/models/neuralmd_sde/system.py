@@ -31,6 +31,7 @@ from neuralmd_cli.models.neuralmd_sde.langevin import (
 )
 from neuralmd_cli.models.neuralmd_sde.published import NoisyForce, atom_scale
 from neuralmd_cli.models.objective import pose_loss
+from neuralmd_cli.models.pocket.pocket import Pocket
 from neuralmd_cli.models.system import (
     Objective,
     Settings,
@@ -73,6 +74,8 @@ class NeuralSDE(TrainableSystem):
             nn.init.zeros_(self.noise_head.bias)
         if config.initial_velocity_network:
             self.initial_velocity = LigandEncoder(config.binding_net)
+        if config.pocket is not None:
+            self.pocket = Pocket(config.pocket)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "NeuralSDE":
@@ -168,9 +171,21 @@ class NeuralSDE(TrainableSystem):
             return drawn.reshape(-1, 2, 3).transpose(0, 1)
 
         temperature = settings.temperature_k
-        langevin = self.langevin(
-            batch, draw, ROOM_TEMPERATURE if temperature is None else temperature
-        )
+        if temperature is None:
+            temperature = ROOM_TEMPERATURE
+        if self.config.pocket is not None:
+            return self.pocket.rollout(
+                start,
+                self.initial_velocities(start, rule),
+                times,
+                step_ps=settings.step_ps or self.config.step_ps,
+                pull=self._tethered(batch).pull,
+                speed=self.config.thermal_speed,
+                friction_per_ps=self.config.friction_per_ps,
+                warmth=temperature / ROOM_TEMPERATURE,
+                draw=draw,
+            )
+        langevin = self.langevin(batch, draw, temperature)
         if rule == "thermal":
             velocities = langevin.thermal_velocities()
         else:

@@ -1,0 +1,73 @@
+"""Constants of the pocket, as they stand in a checkpoint."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from neuralmd_cli.complex import NEAR
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpringConstants:
+    """Springs within the ligand and to the heavy atoms around it.
+
+    Stiffnesses are in kT/Å² at 300 K, so that the inverse of the whole matrix is the
+    covariance of positions (an elastic network model).
+    """
+
+    bond: float = 100.0
+    angle: float = 40.0  # two bonds apart
+    stiff_part: float = 20.0  # rings, double bonds, amides: `stiff_parts`
+    torsion: float = 14.0  # three bonds apart, free to turn
+    contact: float = 1.0  # to a heavy atom of the pocket, were it here
+    contact_cutoff: float = 13.9  # Å, where a contact's stiffness has fallen to 0
+    polar: float = 6.0  # factor on contacts of N or O with N or O below 3.6 Å
+    isotropy: float = 0.5  # share of a contact that acts in all directions
+    background: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value!r}")
+        if not 0 < self.contact_cutoff <= NEAR:
+            raise ValueError(f"contact_cutoff is {self.contact_cutoff!r}")
+        if not self.background or self.isotropy > 1:
+            raise ValueError("springs that leave the ligand free")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PocketConfig:
+    """The springs, and how a ligand finds its place among them."""
+
+    springs: SpringConstants = field(default_factory=SpringConstants)
+    cage: float = 20.0  # kT/Å²; of close contacts, which yield only in time
+    cage_range: float = 0.5  # Å
+    farthest: float = 1.0  # Å that an atom can be from its start when settled
+    anchor_spread: float = 0.9  # of a random settled pose, in units of the swing
+    recent: float = 3.0  # snapshots, half-life of what counts as recent
+    drift_share: float = 0.3  # of the recent mean's lead that is kept at first
+    drift: float = 20.0  # snapshots, over which that fades
+    robust: float = 0.5  # Å, beyond which an outlying snapshot counts less
+    force_steps: int = 10  # steps between two evaluations of the network
+
+    def __post_init__(self) -> None:
+        values = {k: v for k, v in vars(self).items() if k != "springs"}
+        for name, value in values.items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} is {value!r}")
+        for name in ("cage_range", "farthest", "recent", "drift", "robust"):
+            if not values[name]:
+                raise ValueError(f"{name} is 0")
+        if self.force_steps < 1:
+            raise ValueError(f"force_steps is {self.force_steps!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict that `from_dict` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "PocketConfig":
+        """Rebuild from `to_dict`; unknown names raise TypeError."""
+        springs = SpringConstants(**values["springs"])
+        return cls(**{**values, "springs": springs})

@@ -1,0 +1,194 @@
+"""A pocket that holds its ligand: what both default systems share."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from neuralmd_cli.complex import Batch
+from neuralmd_cli.dynamics.constraints import Shapes, shapes
+from neuralmd_cli.dynamics.elastic import ElasticLangevin, Modes, modes
+from neuralmd_cli.dynamics.grid import State, walk
+from neuralmd_cli.models.pocket.clashes import Clearance, clearance
+from neuralmd_cli.models.pocket.config import PocketConfig
+from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
+from neuralmd_cli.models.pocket.springs import Stiffness, stiffness
+from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
+from neuralmd_cli.models.system import Start
+
+Made = TypeVar("Made")
+RELATED = 5.0
+"""Successive snapshots per independent one, when uncertainty is estimated."""
+MEDIAN_STEPS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settling:
+    """Where the ligands of a batch settle, and among which springs."""
+
+    modes: Modes
+    pose: Float[Tensor, "atoms 3"]  # Å; the settled pose
+    lead: Float[Tensor, "atoms 3"]  # Å; of what was seen last, which fades
+    fading_ps: float
+    shape: Shapes
+    clearance: Clearance
+    known: float  # independent snapshots the pose was taken from
+
+    def at(self, time_ps: float) -> Float[Tensor, "atoms 3"]:
+        """Where the springs rest at a time after the start, Å."""
+        return self.pose + math.exp(-time_ps / self.fading_ps) * self.lead
+
+    def shown(self, state: State) -> State:
+        """A state as a molecule that nothing overlaps."""
+        velocities, positions = state
+        whole = self.shape.restored(positions, self.pose)
+        return velocities, self.clearance.cleared(whole, self.shape)
+
+
+class Pocket(nn.Module):
+    """Springs, and learned weights of what pushes a ligand to its settled pose."""
+
+    def __init__(self, config: PocketConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.weights = nn.Parameter(torch.zeros(N_COLUMNS))
+
+    def settling(self, start: Start) -> Settling:
+        """Where these ligands settle; computed on the CPU in float64, once."""
+        batch, config = start.batch, self.config
+        around = surroundings(batch)
+        springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
+        pose, lead = self._pose(start, around, springs)
+        parts = [x.stiff for x in around]
+        spacing = start.spacing_ps or 1.0
+        n = len(start.snapshots)
+        return Settling(
+            modes=modes(springs, batch.atom_complex, batch.positions),
+            pose=pose,
+            lead=lead,
+            fading_ps=config.drift * spacing,
+            shape=shapes(parts, pose, batch.masses, batch.atom_complex),
+            clearance=clearance(around, batch),
+            known=1.0 + (n - 1) / RELATED,
+        )
+
+    def columns(
+        self, start: Start, around: Sequence[Surroundings], springs: Sequence[Stiffness]
+    ) -> list[Float[Tensor, "atoms 3 columns"]]:
+        """What is weighted; see `push.columns`."""
+        molecules = start.molecules or [None] * len(around)
+        return _each_once(
+            around,
+            lambda x, k: columns(x, molecules[k], springs[k], self.config),
+        )
+
+    def _pose(
+        self,
+        start: Start,
+        around: Sequence[Surroundings],
+        springs: Sequence[Stiffness],
+    ) -> tuple[Tensor, Tensor]:
+        """The settled pose, and how far ahead of it the last snapshots are."""
+        config, seen = self.config, start.snapshots
+        found = self.columns(start, around, springs)
+        move = torch.cat(settled_move(found, self.weights, config.farthest))
+        move = move.to(start.batch.positions) / len(seen)
+        if len(seen) == 1:
+            return seen[0] + move, torch.zeros_like(move)
+        ages = torch.arange(len(seen) - 1, -1, -1).to(seen)
+        weights = 0.5 ** (ages / config.recent)
+        recent = (weights[:, None, None] * seen).sum(dim=0) / weights.sum()
+        middle = robust_mean(seen, config.robust)
+        return middle + move, config.drift_share * (recent - middle)
+
+    def rollout(
+        self,
+        start: Start,
+        velocities: Float[Tensor, "atoms 3"],
+        times: Sequence[float],
+        *,
+        step_ps: float,
+        pull: Callable[[Tensor, Tensor], Tensor],
+        speed: float,
+        friction_per_ps: float,
+        warmth: float = 0.0,
+        draw: Callable[[], Tensor] | None = None,
+    ) -> Iterator[State]:
+        """Yield velocities (Å/ps) and positions (Å) at each of `times` (ps).
+
+        Args:
+            start: the complexes.
+            velocities: of the start, Å/ps.
+            times: increasing.
+            step_ps: of the springs and the noise.
+            pull: of the network, Å.
+            speed: coarse-grained thermal speed, Å/ps.
+            friction_per_ps: damping.
+            warmth: temperature over 300 K.
+            draw: standard normal numbers, [2, atoms, 3] at each call; without it or
+                at no warmth, nothing is drawn and the settled pose is the likeliest.
+        """
+        settling = self.settling(start)
+        anchor: Callable[[float], Tensor] = settling.at
+        if draw is not None and warmth > 0:
+            unknown = self._unknown(settling, draw()[0], warmth)
+
+            def anchor(time_ps: float) -> Tensor:
+                return settling.at(time_ps) + unknown
+
+        langevin = ElasticLangevin(
+            modes=settling.modes,
+            anchor=anchor,
+            pull=pull,
+            speed=speed,
+            friction_per_ps=friction_per_ps,
+            warmth=warmth,
+            draw=draw,
+            pull_steps=self.config.force_steps,
+        )
+        state = (velocities, start.batch.positions)
+        return map(settling.shown, walk(langevin.advance(step_ps), state, times, step_ps))
+
+    def _unknown(
+        self, settling: Settling, drawn: Float[Tensor, "atoms 3"], warmth: float
+    ) -> Float[Tensor, "atoms 3"]:
+        """A draw of how far off the settled pose may be, Å.
+
+        The start is itself a draw of the swing about the mean pose, so its mean pose
+        lies about as far off as the ligand swings.
+        """
+        found = settling.modes
+        components = found.along([drawn]) * found.stiffness.rsqrt()[..., None]
+        size = self.config.anchor_spread * (warmth / settling.known) ** 0.5
+        (off,) = found.back(components * size)
+        return off.to(drawn)
+
+
+def robust_mean(
+    snapshots: Float[Tensor, "snapshots atoms 3"], scale: float
+) -> Float[Tensor, "atoms 3"]:
+    """Mean of each atom in which snapshots farther off than `scale` (Å) count less.
+
+    A smoothed geometric median by Weiszfeld's iteration; it turns with the atoms.
+    """
+    middle = snapshots.mean(dim=0)
+    for _ in range(MEDIAN_STEPS):
+        off = (snapshots - middle).square().sum(dim=-1, keepdim=True).sqrt()
+        weight = 1 / (off + scale)
+        middle = (weight * snapshots).sum(dim=0) / weight.sum(dim=0)
+    return middle
+
+
+def _each_once(
+    around: Sequence[Surroundings], make: Callable[[Surroundings, int], Made]
+) -> list[Made]:
+    """One answer per complex, shared by those that share their surroundings."""
+    made: dict[int, Made] = {}
+    return [
+        made[id(x)] if id(x) in made else made.setdefault(id(x), make(x, k))
+        for k, x in enumerate(around)
+    ]

@@ -1,0 +1,325 @@
+"""Fit what a pocket does to its ligand, and make the two default checkpoints.
+
+    python scripts/fit_pocket.py ../shared/data/md --binding-net BINDINGNET.safetensors \
+        --ode weights/neuralmd-ode.safetensors --sde weights/neuralmd-sde.safetensors
+
+On the training part of runs/pocket_split.toml: a seeded search for the constants of the
+springs (how their RMSF correlates with MD's, atom by atom), then ridge regression of the
+way to the mean pose. Prints what cross-validation over protein families says of either;
+the test part is not read.
+"""
+
+import argparse
+import json
+import math
+import random
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean, pstdev
+
+import torch
+from torch import Tensor
+
+from neuralmd_cli.benchmark.starts import l1_error
+from neuralmd_cli.complex import collate
+from neuralmd_cli.misato import read_recording
+from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
+from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
+from neuralmd_cli.models.pocket.config import PocketConfig, SpringConstants
+from neuralmd_cli.models.pocket.push import CENTRES, N_COLUMNS, columns, settled_move
+from neuralmd_cli.models.pocket.springs import stiffness
+from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
+from neuralmd_cli.recording import Recording
+from neuralmd_cli.structure.recorded_molecule import recorded_molecule
+from neuralmd_cli.weights.checkpoint import (
+    Checkpoint,
+    CheckpointMetadata,
+    load_checkpoint,
+    save_checkpoint,
+)
+from neuralmd_cli.weights.registry import file_sha256
+
+SPLIT = Path(__file__).resolve().parents[1] / "runs" / "pocket_split.toml"
+STRIDE = 4
+"""Every so many snapshots one start; neighbours are nearly the same."""
+GAP = 2
+"""Snapshots nearer to the start than this do not count to its mean pose."""
+PROPOSALS = 250
+RIDGE = 0.5
+"""In units of the mean square of a scaled column; chosen by cross-validation."""
+RIDGES = (0.25, 0.5, 1.0, 2.0)
+SEARCHED = {
+    "bond": (20.0, 800.0),
+    "torsion": (0.02, 40.0),
+    "contact_cutoff": (6.0, 14.0),
+    "polar": (0.3, 20.0),
+    "isotropy": (0.02, 1.0),
+    "background": (0.005, 3.0),
+}
+"""Ranges of the search, even in the logarithm; `contact` is the unit until the end."""
+FIRST = SpringConstants(bond=100, angle=40, stiff_part=20, torsion=14, contact=1)
+CAGE = 20.0
+"""Times the stiffness of a contact."""
+SPEED, FRICTION = 0.3, 1.3
+"""Å/ps and 1/ps: positions 4 ps apart correlate at 0.25 where the swing is average."""
+STEP_PS = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One training recording, and its starts."""
+
+    recording: Recording
+    family: str
+    starts: tuple[int, ...]
+    around: tuple[Surroundings, ...]  # of each start
+
+    @property
+    def positions(self) -> Tensor:
+        """Of all snapshots, Å."""
+        return self.recording.positions
+
+    @property
+    def fluctuation(self) -> Tensor:
+        """RMSF of each atom, Å."""
+        x = self.positions.double()
+        return (x - x.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()
+
+    def later(self, start: int) -> Tensor:
+        """The snapshots that a start is fitted to: all others, in both directions."""
+        near = torch.arange(len(self.positions)) - start
+        return self.positions[near.abs() >= GAP]
+
+
+def read_sample(file: Path, name: str, family: str) -> Sample:
+    """A recording and what is around its ligand at each start."""
+    recording = read_recording(file, name).superposed("pocket")
+    starts = tuple(range(0, recording.n_frames, STRIDE))
+    around = [surroundings(collate([recording.complex_at(s)]))[0] for s in starts]
+    return Sample(
+        recording=recording, family=family, starts=starts, around=tuple(around)
+    )
+
+
+def swing(sample: Sample, constants: SpringConstants) -> Tensor:
+    """RMSF of each atom among the springs, mean of two starts, Å."""
+    found = []
+    for around in (sample.around[0], sample.around[len(sample.around) // 2]):
+        covariance = torch.linalg.inv(stiffness(around, constants))
+        found.append(covariance.diagonal().reshape(-1, 3).sum(dim=1))
+    return torch.stack(found).mean(dim=0).sqrt()
+
+
+def agreement(
+    samples: Sequence[Sample], constants: SpringConstants
+) -> tuple[list[float], list[float]]:
+    """Correlation over atoms, and ratio of means, of each recording."""
+    correlations, ratios = [], []
+    for sample in samples:
+        ours, md = swing(sample, constants), sample.fluctuation
+        correlations.append(float(torch.corrcoef(torch.stack([ours, md]))[0, 1]))
+        ratios.append(float(ours.mean() / md.mean()))
+    return correlations, ratios
+
+
+def search(samples: Sequence[Sample], seed: int) -> SpringConstants:
+    """Constants with the best agreement that a random walk finds, then their scale."""
+    draw = random.Random(seed)
+    best, found = -math.inf, FIRST
+    for number in range(PROPOSALS):
+        trial = found if not number else proposed(found, draw)
+        correlations, ratios = agreement(samples, trial)
+        even = pstdev(ratios) / fmean(ratios)
+        if fmean(correlations) - 0.3 * even > best:
+            best, found = fmean(correlations) - 0.3 * even, trial
+    _, ratios = agreement(samples, found)
+    scale = fmean(ratios) ** 2
+    stiff = ("bond", "angle", "stiff_part", "torsion", "contact", "background")
+    return replace(found, **{k: round(getattr(found, k) * scale, 4) for k in stiff})
+
+
+def proposed(constants: SpringConstants, draw: random.Random) -> SpringConstants:
+    """The constants with one to three drawn anew."""
+    chosen = draw.sample(list(SEARCHED), draw.choice([1, 2, 3]))
+    values = {
+        k: math.exp(draw.uniform(*map(math.log, SEARCHED[k]))) for k in chosen
+    }
+    if "bond" in values:  # one scale for what hardly moves
+        values |= {"angle": 0.4 * values["bond"], "stiff_part": 0.2 * values["bond"]}
+    return replace(constants, **values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression:
+    """Normal equations of the way to the mean pose, one line per recording."""
+
+    samples: Sequence[Sample]
+    columns: Sequence[Tensor]  # of each sample, [starts, atoms, 3, columns]
+    scale: Tensor  # of each column
+
+    def weights(self, chosen: Sequence[int], ridge: float) -> Tensor:
+        """Weights of the columns that fit these samples, each counting as much."""
+        normal = torch.zeros(N_COLUMNS, N_COLUMNS, dtype=torch.float64)
+        right = torch.zeros(N_COLUMNS, dtype=torch.float64)
+        for k in chosen:
+            a = (self.columns[k] / self.scale).reshape(-1, N_COLUMNS)
+            y = self.ways(k).reshape(-1)
+            normal += a.T @ a / len(y) / len(chosen)
+            right += a.T @ y / len(y) / len(chosen)
+        normal += ridge * torch.eye(N_COLUMNS, dtype=torch.float64)
+        solved: Tensor = torch.linalg.solve(normal, right) / self.scale
+        return solved
+
+    def ways(self, k: int) -> Tensor:
+        """From each start of a sample to its mean pose, Å."""
+        sample = self.samples[k]
+        return torch.stack(
+            [sample.later(s).mean(dim=0) - sample.positions[s] for s in sample.starts]
+        ).double()
+
+    def skill(self, k: int, weights: Tensor, farthest: float) -> float:
+        """Skill of the settled poses, mean over the starts of a sample."""
+        sample, values = self.samples[k], []
+        moves = settled_move(list(self.columns[k]), weights, farthest)
+        for start, move in zip(sample.starts, moves, strict=True):
+            later, x = sample.later(start), sample.positions[start]
+            frozen = l1_error(x.expand_as(later), later)
+            best = l1_error(later.mean(dim=0).expand_as(later), later)
+            ours = l1_error((x + move.to(x)).expand_as(later), later)
+            values.append([frozen - ours, frozen - best])
+        gained, possible = (fmean(x) for x in zip(*values, strict=True))
+        return gained / possible
+
+
+def regression(samples: Sequence[Sample], config: PocketConfig) -> Regression:
+    """Columns of every start of every sample."""
+    every = []
+    for sample in samples:
+        recording = sample.recording
+        molecule = recorded_molecule(
+            recording.atomic_numbers.numpy(),
+            recording.positions[0].double().numpy(),
+            smiles=str(recording.attributes["smiles"]),
+            where=recording.name,
+        )
+        every.append(
+            torch.stack(
+                [
+                    columns(x, molecule, stiffness(x, config.springs), config)
+                    for x in sample.around
+                ]
+            )
+        )
+    squares = torch.cat([x.reshape(-1, N_COLUMNS) for x in every]).square()
+    return Regression(samples=samples, columns=every, scale=squares.mean(dim=0).sqrt())
+
+
+def cross_validate(model: Regression, farthest: float) -> dict[str, object]:
+    """Skill of each family by weights that never saw it, for several ridges."""
+    families = [x.family for x in model.samples]
+    rows: dict[str, object] = {}
+    for ridge in RIDGES:
+        skills = {}
+        for family in dict.fromkeys(families):
+            seen = [k for k, x in enumerate(families) if x != family]
+            weights = model.weights(seen, ridge)
+            for k, name in enumerate(families):
+                if name == family:
+                    skill = model.skill(k, weights, farthest)
+                    skills[model.samples[k].recording.name] = round(skill, 3)
+        rows[f"ridge {ridge:g}"] = {
+            "mean": round(fmean(skills.values()), 4),
+            "least": min(skills.values()),
+            "each": skills,
+        }
+    return rows
+
+
+def checkpoints(
+    source: Checkpoint, config: PocketConfig, weights: Tensor
+) -> Mapping[str, tuple[dict[str, object], dict[str, Tensor]]]:
+    """Config and tensors of both systems, around one BindingNet."""
+    ode = NeuralODEConfig.from_dict(dict(source.metadata.config))
+    ode = replace(
+        ode,
+        step_ps=STEP_PS,
+        friction_per_ps=FRICTION,
+        thermal_speed=SPEED,
+        pocket=config,
+    )
+    sde = NeuralSDEConfig(
+        binding_net=ode.binding_net,
+        step_ps=STEP_PS,
+        velocity_rule="thermal",
+        friction_per_ps=FRICTION,
+        tether_per_ps2=ode.tether_per_ps2,
+        reach=ode.reach,
+        thermal_speed=SPEED,
+        noise_network=False,
+        trained_elements=ode.trained_elements,
+        pocket=config,
+    )
+    tensors = {k: v for k, v in source.tensors.items() if k.startswith("binding_net.")}
+    tensors["pocket.weights"] = weights.float()
+    return {
+        "neuralmd-ode": (ode.to_dict(), tensors),
+        "neuralmd-sde": (sde.to_dict(), tensors),
+    }
+
+
+def main() -> None:
+    """Fit and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--binding-net", type=Path, required=True)
+    parser.add_argument("--ode", type=Path, required=True)
+    parser.add_argument("--sde", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    file = options.data / "droplet_4ps.hdf5"
+    split = tomllib.loads(SPLIT.read_text())
+    families = {x: family for family in split["families"] for x in family}
+    samples = [
+        read_sample(file, x, "/".join(families.get(x, [x]))) for x in split["train"]
+    ]
+    halves = [sorted({x.family for x in samples})[k::2] for k in (0, 1)]
+    for half in halves:
+        inside = [x for x in samples if x.family in half]
+        outside = [x for x in samples if x.family not in half]
+        found = search(inside, options.seed)
+        for label, part in (("fitted", inside), ("held out", outside)):
+            correlations, ratios = agreement(part, found)
+            row = {"r": fmean(correlations), "ratio": fmean(ratios)}
+            print(json.dumps({"springs, half of the families": label, **row}))
+    springs = search(samples, options.seed)
+    correlations, ratios = agreement(samples, springs)
+    print(json.dumps({"springs": asdict(springs), "r": fmean(correlations)}))
+    config = PocketConfig(springs=springs, cage=round(CAGE * springs.contact, 4))
+    model = regression(samples, config)
+    validated = cross_validate(model, config.farthest)
+    print(json.dumps(validated))
+    weights = model.weights(range(len(samples)), RIDGE)
+    source = load_checkpoint(options.binding_net)
+    for name, (described, tensors) in checkpoints(source, config, weights).items():
+        output = options.ode if name == "neuralmd-ode" else options.sde
+        metadata = CheckpointMetadata(
+            name=name,
+            model=name,
+            config=described,
+            training_data={file.name: file_sha256(file)}
+            | {options.binding_net.name: source.sha256},
+            training_command="python scripts/fit_pocket.py",
+            training_seed=options.seed,
+            metrics={
+                "cross_validated_skill": validated[f"ridge {RIDGE:g}"]["mean"],
+                "training_rmsf_correlation": round(fmean(correlations), 4),
+            },
+        )
+        print(output, save_checkpoint(output, tensors, metadata))
+
+
+if __name__ == "__main__":
+    main()
