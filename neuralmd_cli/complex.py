@@ -174,14 +174,12 @@ def collate(complexes: Sequence[Complex]) -> Batch:
 
 def _near(complex_: Complex) -> tuple[Tensor, Tensor]:
     """Positions and atomic numbers of the obstacles near the ligand."""
-    protein = complex_.protein
-    positions, numbers = protein.obstacle_positions, protein.obstacle_numbers
-    low = complex_.ligand.positions.amin(dim=0) - NEAR
-    high = complex_.ligand.positions.amax(dim=0) + NEAR
+    protein, ligand = complex_.protein, complex_.ligand.positions
+    numbers = protein.obstacle_numbers
+    positions = protein.obstacle_positions.to(ligand)
+    low, high = ligand.amin(dim=0) - NEAR, ligand.amax(dim=0) + NEAR
     near = ((positions > low) & (positions < high)).all(dim=1)
-    near[near.clone()] = (
-        torch.cdist(positions[near], complex_.ligand.positions).amin(dim=1) < NEAR
-    )
+    near[near.clone()] = torch.cdist(positions[near], ligand).amin(dim=1) < NEAR
     return positions[near], numbers[near]
 
 

@@ -1,12 +1,12 @@
 """Fit what a pocket does to its ligand, and make the two default checkpoints.
 
-    python scripts/fit_pocket.py ../shared/data/md --binding-net BINDINGNET.safetensors \
+    python scripts/fit_pocket.py ../shared/data/md --binding-net BINDINGNET \
         --ode weights/neuralmd-ode.safetensors --sde weights/neuralmd-sde.safetensors
 
-On the training part of runs/pocket_split.toml: a seeded search for the constants of the
-springs (how their RMSF correlates with MD's, atom by atom), then ridge regression of the
-way to the mean pose. Prints what cross-validation over protein families says of either;
-the test part is not read.
+On the training part of runs/pocket_split.toml: a seeded search for the constants of
+the springs (how their RMSF correlates with MD's, atom by atom), then ridge regression
+of the way to the mean pose. Prints what cross-validation over protein families says of
+either; the test part is not read.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from neuralmd_cli.misato import read_recording
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
 from neuralmd_cli.models.pocket.config import PocketConfig, SpringConstants
-from neuralmd_cli.models.pocket.push import CENTRES, N_COLUMNS, columns, settled_move
-from neuralmd_cli.models.pocket.springs import stiffness
+from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
+from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.structure.recorded_molecule import recorded_molecule
@@ -51,17 +51,26 @@ RIDGE = 0.5
 """In units of the mean square of a scaled column; chosen by cross-validation."""
 RIDGES = (0.25, 0.5, 1.0, 2.0)
 SEARCHED = {
-    "bond": (20.0, 800.0),
     "torsion": (0.02, 40.0),
-    "contact_cutoff": (6.0, 14.0),
+    "contact_cutoff": (5.0, 14.0),
     "polar": (0.3, 20.0),
     "isotropy": (0.02, 1.0),
-    "background": (0.005, 3.0),
+    "background": (0.005, 30.0),
 }
 """Ranges of the search, even in the logarithm; `contact` is the unit until the end."""
-FIRST = SpringConstants(bond=100, angle=40, stiff_part=20, torsion=14, contact=1)
+FIRST = SpringConstants(
+    bond=100,
+    angle=40,
+    stiff_part=20,
+    torsion=1,
+    contact=1,
+    contact_cutoff=12,
+    polar=3,
+    isotropy=0.4,
+    background=0.5,
+)
 CAGE = 20.0
-"""Times the stiffness of a contact."""
+"""kT/Å²."""
 SPEED, FRICTION = 0.3, 1.3
 """Å/ps and 1/ps: positions 4 ps apart correlate at 0.25 where the swing is average."""
 STEP_PS = 4.0
@@ -103,11 +112,11 @@ def read_sample(file: Path, name: str, family: str) -> Sample:
     )
 
 
-def swing(sample: Sample, constants: SpringConstants) -> Tensor:
+def swings(sample: Sample, constants: SpringConstants) -> Tensor:
     """RMSF of each atom among the springs, mean of two starts, Å."""
     found = []
     for around in (sample.around[0], sample.around[len(sample.around) // 2]):
-        covariance = torch.linalg.inv(stiffness(around, constants))
+        covariance = torch.linalg.inv(swing(around, constants))
         found.append(covariance.diagonal().reshape(-1, 3).sum(dim=1))
     return torch.stack(found).mean(dim=0).sqrt()
 
@@ -118,7 +127,7 @@ def agreement(
     """Correlation over atoms, and ratio of means, of each recording."""
     correlations, ratios = [], []
     for sample in samples:
-        ours, md = swing(sample, constants), sample.fluctuation
+        ours, md = swings(sample, constants), sample.fluctuation
         correlations.append(float(torch.corrcoef(torch.stack([ours, md]))[0, 1]))
         ratios.append(float(ours.mean() / md.mean()))
     return correlations, ratios
@@ -143,11 +152,7 @@ def search(samples: Sequence[Sample], seed: int) -> SpringConstants:
 def proposed(constants: SpringConstants, draw: random.Random) -> SpringConstants:
     """The constants with one to three drawn anew."""
     chosen = draw.sample(list(SEARCHED), draw.choice([1, 2, 3]))
-    values = {
-        k: math.exp(draw.uniform(*map(math.log, SEARCHED[k]))) for k in chosen
-    }
-    if "bond" in values:  # one scale for what hardly moves
-        values |= {"angle": 0.4 * values["bond"], "stiff_part": 0.2 * values["bond"]}
+    values = {k: math.exp(draw.uniform(*map(math.log, SEARCHED[k]))) for k in chosen}
     return replace(constants, **values)
 
 
@@ -297,7 +302,7 @@ def main() -> None:
     springs = search(samples, options.seed)
     correlations, ratios = agreement(samples, springs)
     print(json.dumps({"springs": asdict(springs), "r": fmean(correlations)}))
-    config = PocketConfig(springs=springs, cage=round(CAGE * springs.contact, 4))
+    config = PocketConfig(springs=springs, cage=CAGE)
     model = regression(samples, config)
     validated = cross_validate(model, config.farthest)
     print(json.dumps(validated))

@@ -23,6 +23,8 @@ ACCEPTED = 0.02
 """Å that may be left when the iterations end; else the atoms stay where they were."""
 LONGEST_MOVE = 0.5
 """Å an atom is moved by one iteration."""
+LEAST_STRAIN = 1e-3
+"""Of the largest; what strains less than this is free."""
 LEAST_AREA = 0.3
 """Å²; a volume is measured as a height above this much area at least."""
 Table = Float[Tensor, "complexes slots 3"]
@@ -98,6 +100,23 @@ class Shapes:
             failed = ~(strain.abs().amax(dim=1) <= ACCEPTED)
             x = torch.where(failed[:, None, None], self._spread(before), x)
             return self._gather(x, positions)
+
+    def free_directions(
+        self, positions: Float[Tensor, "atoms 3"]
+    ) -> list[Float[Tensor, "_ _"]]:
+        """Orthonormal mass-weighted moves of each complex that strain nothing.
+
+        Whole-body moves and turns about bonds: what is left of 3 n coordinates.
+        """
+        with torch.no_grad():
+            _, jacobian = self._strain(self._spread(positions))
+            sizes = 3 * self.table.filled.sum(dim=1)
+            found = []
+            for strains, size in zip(jacobian, sizes.tolist(), strict=True):
+                _, strength, rows = torch.linalg.svd(strains[:, :size])
+                stiff = int((strength > LEAST_STRAIN * strength.max()).sum())
+                found.append(rows[stiff:].T)
+            return found
 
     def freedom(
         self, positions: Float[Tensor, "atoms 3"]

@@ -15,7 +15,7 @@ from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.dynamics.sde import Responses, responses
 from neuralmd_cli.graph import Slots, slots
 
-Coordinates = Float[Tensor, "complexes coordinates columns"]
+Coordinates = Float[Tensor, "complexes _ columns"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +34,16 @@ class Modes:
         found: Tensor = self.vectors.mT @ flat.to(self.vectors.dtype)
         return found
 
-    def back(self, components: Coordinates) -> list[Float[Tensor, "atoms 3"]]:
+    def back(self, components: Coordinates) -> list[Float[Tensor, "_ 3"]]:
         """Per-atom vectors from components along the modes."""
         flat = self.vectors @ components
-        spread = flat.unflatten(1, (-1, 3))[self.table.filled]
+        lines, _, columns = flat.shape
+        spread = flat.reshape(lines, -1, 3, columns)[self.table.filled]
         return list(spread.unbind(dim=-1))
 
 
 def modes(
-    stiffness: Sequence[Float[Tensor, "coordinates coordinates"]],
+    stiffness: Sequence[Float[Tensor, "_ _"]],
     atom_complex: Int[Tensor, " atoms"],
     like: Tensor,
 ) -> Modes:

@@ -85,7 +85,11 @@ def responses(
     Raises:
         ValueError: a step that is not positive, or a constant below 0.
     """
-    if not step_ps > 0 or friction_per_ps < 0 or not bool((stiffness_per_ps2 >= 0).all()):
+    if (
+        not step_ps > 0
+        or friction_per_ps < 0
+        or not bool((stiffness_per_ps2 >= 0).all())
+    ):
         raise ValueError(
             "the step must be positive, friction and stiffness not below 0"
         )

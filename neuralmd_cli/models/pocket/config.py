@@ -12,19 +12,19 @@ from neuralmd_cli.complex import NEAR
 class SpringConstants:
     """Springs within the ligand and to the heavy atoms around it.
 
-    Stiffnesses are in kT/Å² at 300 K, so that the inverse of the whole matrix is the
-    covariance of positions (an elastic network model).
+    Stiffnesses are in kT/Å² at 300 K (an elastic network model): the inverse of what a
+    rigid molecule feels of them is the covariance of its positions.
     """
 
-    bond: float = 100.0
-    angle: float = 40.0  # two bonds apart
-    stiff_part: float = 20.0  # rings, double bonds, amides: `stiff_parts`
-    torsion: float = 14.0  # three bonds apart, free to turn
-    contact: float = 1.0  # to a heavy atom of the pocket, were it here
-    contact_cutoff: float = 13.9  # Å, where a contact's stiffness has fallen to 0
-    polar: float = 6.0  # factor on contacts of N or O with N or O below 3.6 Å
-    isotropy: float = 0.5  # share of a contact that acts in all directions
-    background: float = 0.5
+    bond: float = 136.0
+    angle: float = 54.0  # two bonds apart
+    stiff_part: float = 27.0  # rings, double bonds, amides: `stiff_parts`
+    torsion: float = 52.0  # three bonds apart, free to turn
+    contact: float = 1.4  # to a heavy atom of the pocket, were it here
+    contact_cutoff: float = 6.2  # Å, where a contact's stiffness has fallen to 0
+    polar: float = 3.9  # factor on contacts of N or O with N or O below 3.6 Å
+    isotropy: float = 0.1  # share of a contact that acts in all directions
+    background: float = 0.02
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

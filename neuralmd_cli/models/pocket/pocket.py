@@ -9,14 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.constraints import Shapes, shapes
 from neuralmd_cli.dynamics.elastic import ElasticLangevin, Modes, modes
 from neuralmd_cli.dynamics.grid import State, walk
 from neuralmd_cli.models.pocket.clashes import Clearance, clearance
 from neuralmd_cli.models.pocket.config import PocketConfig
 from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
-from neuralmd_cli.models.pocket.springs import Stiffness, stiffness
+from neuralmd_cli.models.pocket.springs import Stiffness, stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.models.system import Start
 
@@ -62,12 +61,13 @@ class Pocket(nn.Module):
         batch, config = start.batch, self.config
         around = surroundings(batch)
         springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
+        swings = _each_once(around, lambda x, k: swing(x, config.springs))
         pose, lead = self._pose(start, around, springs)
         parts = [x.stiff for x in around]
         spacing = start.spacing_ps or 1.0
         n = len(start.snapshots)
         return Settling(
-            modes=modes(springs, batch.atom_complex, batch.positions),
+            modes=modes(swings, batch.atom_complex, batch.positions),
             pose=pose,
             lead=lead,
             fading_ps=config.drift * spacing,
@@ -77,10 +77,11 @@ class Pocket(nn.Module):
         )
 
     def columns(
-        self, start: Start, around: Sequence[Surroundings], springs: Sequence[Stiffness]
-    ) -> list[Float[Tensor, "atoms 3 columns"]]:
+        self, start: Start, around: Sequence[Surroundings], springs: Sequence[Float[Tensor, "_ _"]]
+    ) -> list[Float[Tensor, "_ 3 _"]]:
         """What is weighted; see `push.columns`."""
-        molecules = start.molecules or [None] * len(around)
+        known = start.molecules
+        molecules = [None] * len(around) if known is None else list(known)
         return _each_once(
             around,
             lambda x, k: columns(x, molecules[k], springs[k], self.config),
@@ -90,7 +91,7 @@ class Pocket(nn.Module):
         self,
         start: Start,
         around: Sequence[Surroundings],
-        springs: Sequence[Stiffness],
+        springs: Sequence[Float[Tensor, "_ _"]],
     ) -> tuple[Tensor, Tensor]:
         """The settled pose, and how far ahead of it the last snapshots are."""
         config, seen = self.config, start.snapshots
@@ -151,7 +152,9 @@ class Pocket(nn.Module):
             pull_steps=self.config.force_steps,
         )
         state = (velocities, start.batch.positions)
-        return map(settling.shown, walk(langevin.advance(step_ps), state, times, step_ps))
+        return map(
+            settling.shown, walk(langevin.advance(step_ps), state, times, step_ps)
+        )
 
     def _unknown(
         self, settling: Settling, drawn: Float[Tensor, "atoms 3"], warmth: float

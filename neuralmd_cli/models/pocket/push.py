@@ -96,13 +96,14 @@ def rigid_motions(
 
 
 def settled_move(
-    every: Sequence[Float[Tensor, "atoms 3 columns"]],
+    every: Sequence[Float[Tensor, "_ 3 _"]],
     weights: Float[Tensor, " columns"],
     farthest: float,
-) -> list[Float[Tensor, "atoms 3"]]:
+) -> list[Float[Tensor, "_ 3"]]:
     """Displacements (Å) of the settled poses from the starts, below `farthest`."""
     moves = [x @ weights.to(x) for x in every]
     sizes = [x.square().sum(dim=-1, keepdim=True) for x in moves]
     return [
-        x / (1 + size / farthest**2).sqrt() for x, size in zip(moves, sizes, strict=True)
+        x / (1 + size / farthest**2).sqrt()
+        for x, size in zip(moves, sizes, strict=True)
     ]

@@ -8,11 +8,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from neuralmd_cli.dynamics.constraints import shapes
 from neuralmd_cli.models.pocket.config import SpringConstants
 from neuralmd_cli.models.pocket.surroundings import Surroundings
 
 POLAR_REACH = 3.6
 """Å, of a hydrogen bond between heavy atoms."""
+RIGID = 1e4
+"""kT/Å², of what does not swing: 0.01 Å."""
 CONTACT = 3.5
 """Å at which a close contact has its nominal stiffness."""
 STIFFEST = 5.0
@@ -24,9 +27,24 @@ Stiffness = Float[Tensor, "coordinates coordinates"]
 def stiffness(around: Surroundings, constants: SpringConstants) -> Stiffness:
     """Second derivative of the energy by the ligand's coordinates, kT/Å² at 300 K.
 
-    Positive definite; its inverse is the covariance of the ligand's positions.
+    Positive definite. Bonds and angles yield, as they do to a push.
     """
     return within_ligand(around, constants) + to_pocket(around, constants)
+
+
+def swing(around: Surroundings, constants: SpringConstants) -> Stiffness:
+    """The stiffness that a swinging molecule feels, kT/Å² at 300 K.
+
+    The springs along whole-body moves and turns about bonds; `RIGID` along the rest, so
+    that bonds, angles and rings hold their shape. Its inverse is the covariance.
+    """
+    x = around.positions
+    zeros = torch.zeros(len(x), dtype=torch.long)
+    shape = shapes([around.stiff], x, torch.ones(len(x)), zeros)
+    (free,) = shape.free_directions(x)
+    along = free.T @ stiffness(around, constants) @ free
+    across = torch.eye(x.numel(), dtype=x.dtype) - free @ free.T
+    return free @ along @ free.T + RIGID * across
 
 
 def within_ligand(around: Surroundings, constants: SpringConstants) -> Stiffness:
@@ -59,9 +77,7 @@ def to_pocket(around: Surroundings, constants: SpringConstants) -> Stiffness:
     return _on_diagonal(blocks + even[:, None, None] * torch.eye(3).double())
 
 
-def close_contacts(
-    around: Surroundings, strength: float, reach: float
-) -> Stiffness:
+def close_contacts(around: Surroundings, strength: float, reach: float) -> Stiffness:
     """Springs of close contacts alone, which fall by a factor e over `reach` (Å)."""
     distance, unit = around.contacts(around.positions)
     near = ((CONTACT - distance) / reach).exp().clamp(max=STIFFEST)
@@ -77,7 +93,11 @@ def directed(
 
 
 def _on_diagonal(blocks: Float[Tensor, "atoms 3 3"]) -> Stiffness:
-    return torch.block_diag(*blocks)
+    atoms = len(blocks)
+    spread = blocks.new_zeros(atoms, 3, atoms, 3)
+    index = torch.arange(atoms)
+    spread[index, :, index, :] = blocks
+    return spread.reshape(3 * atoms, 3 * atoms)
 
 
 def _bonds_between(

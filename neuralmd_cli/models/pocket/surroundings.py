@@ -39,9 +39,7 @@ class Surroundings:
 
     def contacts(
         self, positions: Float[Tensor, "atoms 3"]
-    ) -> tuple[
-        Float[Tensor, "atoms obstacles"], Float[Tensor, "atoms obstacles 3"]
-    ]:
+    ) -> tuple[Float[Tensor, "atoms obstacles"], Float[Tensor, "atoms obstacles 3"]]:
         """Distances (Å) to the obstacles, and unit vectors away from them."""
         away = positions[:, None] - self.obstacles
         distance = torch.linalg.vector_norm(away, dim=-1).clamp(min=1e-6)
@@ -53,6 +51,7 @@ def surroundings(batch: Batch) -> list[Surroundings]:
 
     Replicas, which follow each other, share one object.
     """
+
     def here(x: Tensor) -> Tensor:
         return x.detach().cpu().double() if x.is_floating_point() else x.cpu()
 
