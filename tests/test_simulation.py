@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from neuralmd_cli.errors import InputError, SimulationError
+from neuralmd_cli.models.baselines.frozen import Frozen
 from neuralmd_cli.models.system import Settings
 from neuralmd_cli.simulation import replica_seeds, simulate, snapshot_times
 from tests.toy import random_motion, toy_complex, toy_model
@@ -132,3 +133,24 @@ def test_replica_seeds_differ_within_and_between_runs():
     """No two of 100 seeds times 10 replicas are the same."""
     seeds = [s for run_seed in range(100) for s in replica_seeds(run_seed, 10)]
     assert len(set(seeds)) == 1000
+
+
+@pytest.mark.parametrize("last", [2, 3, 4, 6])
+def test_a_replica_that_breaks_down_anywhere_in_a_block_ends_there(monkeypatch, last):
+    """Its snapshots before are handed on; the replica beside it loses none."""
+    pocket, system = toy_complex(0), Frozen()
+    monkeypatch.setattr("neuralmd_cli.simulation.BLOCK", 3)
+    rollout = Frozen.rollout
+
+    def breaking(self, start, times, settings):
+        for k, (v, x) in enumerate(rollout(self, start, times, settings), start=1):
+            torn = x.clone()
+            torn[: pocket.ligand.n_atoms] = torch.nan
+            yield v, torn if k > last else x
+
+    monkeypatch.setattr(Frozen, "rollout", breaking)
+    first, second = run(system, pocket, rule=None, replicas=2, count=7)
+    assert (first.n_frames, second.n_frames) == (last, 7)
+    assert first.broken.snapshot == last + 1
+    assert second.broken is None
+    assert first.times.tolist() == [80.0 * k for k in range(1, last + 1)]
