@@ -24,7 +24,13 @@ from neuralmd_cli.md.results import (
     output_topology,
     solute_of,
 )
-from neuralmd_cli.md.session import Settings, Simulation, fingerprint, simulate_md
+from neuralmd_cli.md.session import (
+    Settings,
+    Simulation,
+    fingerprint,
+    kept_in,
+    simulate_md,
+)
 from neuralmd_cli.md.system import HYDROGEN_MASS, PRESSURE_BAR
 from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
 from neuralmd_cli.run_record import (
@@ -121,11 +127,12 @@ def md_files(
 
         check_store(wanted.store, wanted.name)
     simulation = simulate_md(inputs, how, settings, folder, **options)
-    record = _record(simulation, inputs, how, settings, wanted, command)
-    if wanted.store is not None:
-        group = group_of(simulation, inputs, how, settings)
-    if wanted.output is not None:
-        write_outputs(simulation, wanted, record)
+    with kept_in(folder):
+        record = _record(simulation, inputs, how, settings, wanted, command)
+        if wanted.store is not None:
+            group = group_of(simulation, inputs, how, settings)
+        if wanted.output is not None:
+            write_outputs(simulation, wanted, record)
     if wanted.store is not None:
         append(wanted.store, {wanted.name: group})
     if not wanted.keep_work:
