@@ -11,6 +11,7 @@ was found. A campaign that was stopped goes on with the same command.
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -20,9 +21,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from neuralmd_cli.errors import NeuralMDError
 from tests.interruption.cases import (
     CASES,
     Case,
@@ -39,19 +42,40 @@ TURNS = ("simulate", "prepare", "train", "fetch", "md") * 3 + ("screen",)
 """Screens start processes of their own, which takes longest."""
 
 
+LATE = (
+    "mdtraj",
+    "openmm.app",
+    "pandas",
+    "pydantic",
+    "scipy.optimize",
+    "scipy.integrate",
+    "torch._dynamo",
+    "neuralmd_cli.analysis.summary",
+    "neuralmd_cli.cli.data",
+    "neuralmd_cli.cli.main",
+    "neuralmd_cli.cli.screen",
+    "neuralmd_cli.cli.simulate",
+    "neuralmd_cli.cli.train",
+    "neuralmd_cli.dataset.prepare",
+    "neuralmd_cli.dataset.survey",
+    "neuralmd_cli.md.session",
+    "neuralmd_cli.run",
+    "neuralmd_cli.screen.finish",
+    "neuralmd_cli.screen.run",
+    "neuralmd_cli.training.train",
+    "neuralmd_cli.weights.download",
+)
+"""What the commands load, some of it late."""
+
+
 def load() -> None:
-    """Import what the commands import, once."""
+    """Import it once, for all processes; what is not installed is left out."""
     import torch
 
     torch.set_num_threads(1)
-    import mdtraj  # noqa: F401
-
-    import neuralmd_cli.cli.main
-    import neuralmd_cli.dataset.prepare
-    import neuralmd_cli.run
-    import neuralmd_cli.screen.run
-    import neuralmd_cli.training.train
-    import neuralmd_cli.weights.download  # noqa: F401
+    for name in LATE:
+        with suppress(ImportError, NeuralMDError):
+            importlib.import_module(name)
 
 
 def begin(words: Sequence[str], said: Path) -> int:

@@ -43,7 +43,7 @@ def _nothing(folder: Path) -> None:
 
 
 def _simulate(inputs: Path, out: Path) -> list[str]:
-    words = ["simulate", "--model", "frozen", "--ns", "6", "--interval-ps", "4"]
+    words = ["simulate", "--model", "frozen", "--ns", "2.4", "--interval-ps", "4"]
     words += ["--replicas", "1", "-p", str(PROTEIN), "-l", str(LIGAND), "--quiet"]
     return [*words, "-o", str(out / "run.dcd")]
 
