@@ -1,5 +1,6 @@
 """A complex and a model in, trajectories out."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
+from neuralmd_cli.device import forget_freed, is_out_of_memory
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.sanity import Watch
@@ -108,8 +110,9 @@ def simulate_into(
 ) -> list[Broken | None]:
     """Predict how the ligand moves; the protein stays where it is. Nothing is kept.
 
-    Replicas run as one batch and differ by what is drawn. The system works around the
-    centre of this one structure; results are in the coordinates of the files.
+    Replicas run as one batch and differ by what is drawn; those that do not fit into
+    memory at once run one half after the other. The system works around the centre of
+    this one structure; results are in the coordinates of the files.
 
     Args:
         takers: one for each replica.
@@ -132,24 +135,76 @@ def simulate_into(
     settled = system.settled(settings or Settings())
     system = system.to(device)
     moved, centre = complex_.centred()
+    own_seeds = replica_seeds(seed, len(takers))
+    waiting = deque([range(len(takers))])
+    ends: list[Broken | None] = []
+    handed_on = 0
 
     def in_files(take: Taker) -> Taker:
-        return lambda x: take(replace(x, positions=x.positions + centre))
+        def taken(block: Trajectory) -> None:
+            nonlocal handed_on
+            handed_on += 1
+            take(replace(block, positions=block.positions + centre))
 
-    (broken,) = _roll(
-        [moved.to(device, system.dtype)],
-        system,
-        times=times,
-        settings=settled,
-        seeds=[replica_seeds(seed, len(takers))],
-        takers=[[in_files(x) for x in takers]],
-        molecules=None if molecule is None else [molecule],
-        on_snapshot=on_snapshot,
-    )
-    at_once = _broken_at_once(broken)
-    if at_once is not None:
-        raise at_once
-    return broken
+        return taken
+
+    while waiting:
+        group = waiting.popleft()
+        before = handed_on
+        try:
+            (broken,) = _roll(
+                [moved.to(device, system.dtype)],
+                system,
+                times=times,
+                settings=settled,
+                seeds=[[own_seeds[k] for k in group]],
+                takers=[[in_files(takers[k]) for k in group]],
+                molecules=None if molecule is None else [molecule],
+                on_snapshot=_counted(
+                    on_snapshot, len(ends), group, len(takers), len(times)
+                ),
+            )
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            at_once = _broken_at_once(broken)
+            if at_once is not None:
+                raise at_once
+            ends += broken
+            continue
+        # Here the error is gone, and with it what its traceback held on to.
+        if len(group) == 1 or handed_on > before:
+            raise SimulationError(
+                "The simulation does not fit into the memory of the device.",
+                hint="Take fewer --replicas, another --device, or a smaller protein.",
+            )
+        forget_freed(device)
+        half = (len(group) + 1) // 2
+        waiting.extendleft([group[half:], group[:half]])
+    return ends
+
+
+def _counted(
+    on_snapshot: Callable[[int], None],
+    before: int,
+    group: range,
+    replicas: int,
+    snapshots: int,
+) -> Callable[[int], None]:
+    """Tell of a group of replicas what is done of all of them.
+
+    Args:
+        on_snapshot: to be told.
+        before: replicas that are done.
+        group: of those at work.
+        replicas, snapshots: in all.
+    """
+
+    def tell(done: int) -> None:
+        on_snapshot((before * snapshots + len(group) * done) // replicas)
+
+    return tell
 
 
 def simulate_each(

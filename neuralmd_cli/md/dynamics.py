@@ -374,6 +374,7 @@ class Runner:
         """
         import openmm
 
+        self._check_frames()
         old = self._read_kept()
         state = context.getState(positions=True, velocities=True)
         names = {"checkpoint": f"{self.step}.chk", "state": f"{self.step}.xml"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from rdkit import Chem
 
+from neuralmd_cli.device import forget_freed, is_out_of_memory
 from neuralmd_cli.errors import NeuralMDError, SimulationError
 from neuralmd_cli.models.system import Settings, System
 from neuralmd_cli.screen.placing import Placed
@@ -115,20 +116,9 @@ class Roller:
         ]
 
     def _shrink(self, most: int) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        forget_freed(self.device)
         self.most = most if self.most is None else min(most, self.most)
         self.on_smaller(self.most)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """True if a device, or the machine, had no memory left."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text
-    )
 
 
 def _chunks(batch: Sequence[Ready], most: int, atoms: float) -> list[list[Ready]]:

@@ -216,9 +216,13 @@ class Trial:
 
 
 def campaign(
-    kills: int, seed: int, names: Sequence[str] = (), output: Path | None = None
+    kills: int,
+    seed: int,
+    names: Sequence[str] = (),
+    output: Path | None = None,
+    only: int | None = None,
 ) -> dict[str, Any]:
-    """Counts by case and way, and what was found.
+    """Counts by case and way, and what was found; of one kill, if only that is meant.
 
     Written after each, so that a campaign that is stopped goes on where it was; each
     draws from a stream of its own.
@@ -232,9 +236,10 @@ def campaign(
     found = _begun(seed, turns, output)
     before, started = found["minutes"], time.monotonic()
     with tempfile.TemporaryDirectory() as top, server() as url:
-        trials = {x: Trial(CASES[x], Path(top), url) for x in dict.fromkeys(turns)}
+        wanted = turns if only is None else [turns[only % len(turns)]]
+        trials = {x: Trial(CASES[x], Path(top), url) for x in dict.fromkeys(wanted)}
         found["seconds"] = {k: round(x.seconds, 2) for k, x in trials.items()}
-        for k in range(found["tried"], kills):
+        for k in range(found["tried"], kills) if only is None else [only]:
             rng = random.Random(f"{seed}:{k}")
             trial, way = trials[turns[k % len(turns)]], rng.choice(WAYS)
             stopped, problem = trial.stopped(way, rng)
@@ -270,11 +275,12 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", action="append", default=[], choices=list(CASES))
+    parser.add_argument("--only", type=int, metavar="NUMBER", help="one kill again")
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
-    found = campaign(given.kills, given.seed, given.case, given.output)
+    found = campaign(given.kills, given.seed, given.case, given.output, given.only)
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
     return 1 if found["findings"] else 0
 

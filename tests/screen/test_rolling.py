@@ -7,13 +7,14 @@ import torch
 from rdkit import Chem
 
 from neuralmd_cli.bindingnet.protein import ProteinEncoder
+from neuralmd_cli.device import is_out_of_memory
 from neuralmd_cli.errors import SimulationError
 from neuralmd_cli.models.neuralmd_sde.system import NeuralSDE
 from neuralmd_cli.screen import rolling
 from neuralmd_cli.screen.placing import Placed, Placer
 from neuralmd_cli.screen.randomness import ligand_seed
 from neuralmd_cli.screen.remembering import remember_proteins
-from neuralmd_cli.screen.rolling import Ready, Roller, is_out_of_memory
+from neuralmd_cli.screen.rolling import Ready, Roller
 from neuralmd_cli.screen.work import NoRoomError
 from neuralmd_cli.simulation import simulate_each
 from tests.toy import toy_complex, toy_system
