@@ -39,7 +39,7 @@ def snapshot_times(ns: float, interval_ps: float) -> list[float]:
     if ratio > MOST_SNAPSHOTS:
         raise InputError(
             f"{ns:g} ns with a snapshot every {interval_ps:g} ps are {ratio:.3g} "
-            f"snapshots; {MOST_SNAPSHOTS:,} are the limit.",
+            f"snapshots; {MOST_SNAPSHOTS:,} can be kept.",
             hint="Ask for fewer snapshots with --interval-ps, or a shorter --ns.",
         )
     count = int(ratio)

@@ -22,6 +22,11 @@ MOST = 1024
 SHARE = 0.6
 """Of the free memory that a batch is planned for; the rest is for its larger ones."""
 
+KEPT_BYTES = 1 << 30
+"""Of main memory for the snapshots of a batch, which stay there until it is done."""
+_BYTES_PER_ATOM = 24
+"""Of a snapshot: position and velocity."""
+
 Outcome = list[Trajectory] | Exception
 
 
@@ -52,12 +57,13 @@ class Roller:
 
     def atoms_at_once(self) -> float:
         """Ligand atoms, replicas counted, that a batch may hold."""
+        kept = KEPT_BYTES / (_BYTES_PER_ATOM * len(self.times))
         if self.device.type != "cuda" or not self._bytes_per_atom:
-            return float("inf")
+            return kept
         free, _ = torch.cuda.mem_get_info(self.device)
         held = torch.cuda.memory_reserved(self.device)
         in_use = torch.cuda.memory_allocated(self.device)
-        return SHARE * (free + held - in_use) / self._bytes_per_atom
+        return min(kept, SHARE * (free + held - in_use) / self._bytes_per_atom)
 
     def limit(self) -> int:
         """Ligands that a batch may hold."""
