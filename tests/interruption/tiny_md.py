@@ -55,7 +55,9 @@ def run(folder: Path, out: Path) -> None:
     wanted = Wanted(output=out / "run.dcd")
     if is_done(inputs, HOW, SETTINGS, wanted):
         return
-    if not wanted.work.exists():
+    if not (wanted.work / "progress.json").exists():
+        # Else it would begin with a minimisation of its own.
+        shutil.rmtree(wanted.work, ignore_errors=True)
         half = out / "half-copied"
         shutil.rmtree(half, ignore_errors=True)
         shutil.copytree(folder / "begun", half)
