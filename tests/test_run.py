@@ -1,5 +1,6 @@
 """A run from files to files: what it writes is whole, right and repeatable."""
 
+import errno
 import hashlib
 import json
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 import torch
 from rdkit import Chem
 
+from neuralmd_cli import writers
 from neuralmd_cli.errors import InputError, OutputError, SimulationError
 from neuralmd_cli.run import simulate_complex, simulate_files, write_run
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
@@ -158,6 +160,27 @@ def test_a_run_written_as_it_goes_is_the_run_that_was_kept(
         assert [x.meaning for x in here] == [x.meaning for x in there]
         values = [x.value for x in there]
         assert [x.value for x in here] == pytest.approx(values, rel=1e-12)
+
+
+@pytest.mark.parametrize("suffix", ["dcd", "xtc"])
+def test_a_full_disk_while_it_runs_is_one_message(
+    tmp_path, weights, monkeypatch, suffix
+):
+    """It names the file by the user's name for it; nothing is left behind."""
+    write, calls = getattr(writers, f"_write_{suffix}"), []
+
+    def full(*given):
+        calls.append(given)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, "no space is left")
+        write(*given)
+
+    monkeypatch.setattr(writers, f"_write_{suffix}", full)
+    monkeypatch.setattr("neuralmd_cli.simulation.BLOCK", 2)
+    with pytest.raises(OutputError, match="no space is left") as caught:
+        run(tmp_path / f"traj.{suffix}", weights)
+    assert caught.value.message.startswith(f"{tmp_path / f'traj.{suffix}'} cannot")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_replicas_get_a_file_each(tmp_path, weights):
