@@ -1,6 +1,6 @@
 """Time and memory of large inputs: residues, snapshots, ligands.
 
-    python benchmarks/scale.py [--what residues snapshots ligands] [-o scale.json]
+    python benchmarks/scale.py [--what residues snapshots ligands reading] [--sizes N]
 
 Each row is a process of its own: the command's processor time and its peak memory. The
 protein is examples/nik/nik.pdb and copies of it on a grid, 80 Å apart. The model is
@@ -14,7 +14,7 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gemmi
@@ -22,8 +22,9 @@ from screen import EXAMPLE, ROOT, write_poses
 
 SIZES = {
     "residues": (5_000, 10_000, 20_000),
-    "snapshots": (25_000, 50_000, 100_000),
-    "ligands": (1_000, 2_000, 10_000),
+    "snapshots": (10_000, 50_000, 100_000),
+    "reading": (10_000, 50_000, 100_000),
+    "ligands": (500, 2_000, 10_000),
 }
 
 
@@ -51,10 +52,11 @@ def write_protein(path: Path, residues: int) -> int:
     return done
 
 
-def measured(*words: object) -> dict[str, float]:
+def measured(*words: object, quiet: bool = True) -> dict[str, float]:
     """A command's processor time, s, and peak memory, MB."""
-    command = [sys.executable, "-m", "neuralmd_cli", *map(str, words), "--quiet"]
-    process = subprocess.Popen(command, cwd=ROOT)
+    command = [sys.executable, "-m", "neuralmd_cli", *map(str, words)]
+    command += ["--quiet"] if quiet else []
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"{command} ended with {status}")
@@ -72,20 +74,33 @@ def rows(what: str, size: int, folder: Path) -> dict[str, float]:
         held = write_protein(folder / "p.cif", size)
         words = ("--ns", 0.16, "--protein", folder / "p.cif")
         return {"residues": held, **measured(*simulate, *words)}
-    if what == "snapshots":
+    if what in ("snapshots", "reading"):
         words = ("--interval-ps", 1, "--ns", size / 1000)
         words += ("--protein", EXAMPLE / "nik.pdb")
-        return {"snapshots": size, **measured(*simulate, *words)}
+        written = {"snapshots": size, **measured(*simulate, *words)}
+        return written if what == "snapshots" else later(folder / "x.dcd", size)
     write_poses(folder / "poses.sdf", size)
     words = ("--protein", EXAMPLE / "nik.pdb", "--ligands", folder / "poses.sdf")
     words += ("--model", "frozen", "--ns", 0.16, "--jobs", 1, "-o", folder / "out")
     return {"ligands": size, **measured("screen", *words)}
 
 
-def measurements(chosen: list[str]) -> Iterator[dict[str, float]]:
-    """All rows."""
+def later(trajectory: Path, size: int) -> dict[str, float]:
+    """What the commands that read a trajectory cost."""
+    row: dict[str, float] = {"read snapshots": size}
+    for words in (("rmsf",), ("stability",), ("report", "-o", "x.html")):
+        end = [trajectory.with_name(x) if x == "x.html" else x for x in words[1:]]
+        found = measured(words[0], trajectory, *end, quiet=False)
+        row |= {f"{words[0]}_{k}": v for k, v in found.items()}
+    return row
+
+
+def measurements(
+    chosen: list[str], sizes: Sequence[int] = ()
+) -> Iterator[dict[str, float]]:
+    """All rows, of other sizes if there are any."""
     for what in chosen:
-        for size in SIZES[what]:
+        for size in sizes or SIZES[what]:
             with tempfile.TemporaryDirectory() as folder:
                 yield rows(what, size, Path(folder))
 
@@ -94,10 +109,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--what", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--sizes", nargs="+", type=int, default=())
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
     found = []
-    for row in measurements(given.what):
+    for row in measurements(given.what, given.sizes):
         found.append(row)
         sys.stdout.write(f"{json.dumps(row)}\n")
         sys.stdout.flush()

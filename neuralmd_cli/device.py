@@ -31,6 +31,22 @@ def resolve_device(text: str) -> torch.device:
     )
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """True if a device, or the machine, had no memory left."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text
+    )
+
+
+def forget_freed(device: torch.device) -> None:
+    """Give back what PyTorch keeps of a device's memory for later."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 def _cuda(index: int) -> torch.device:
     if not torch.cuda.is_available():
         reason = (

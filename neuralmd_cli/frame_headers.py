@@ -46,6 +46,16 @@ def check_headers(path: Path, n_atoms: int, top: Path) -> None:
         ) from None
 
 
+def count_xtc_frames(path: Path, n_atoms: int) -> int:
+    """Frames of an XTC file, by its headers.
+
+    Raises:
+        InputError: one is not whole.
+    """
+    with path.open("rb") as file:
+        return _walk(_xtc_frame, file, path, n_atoms)
+
+
 def _check_frames(path: Path, n_atoms: int) -> None:
     """As `check_headers`.
 
@@ -57,23 +67,33 @@ def _check_frames(path: Path, n_atoms: int) -> None:
         ".trr": _trr_frame,
     }
     suffix = path.suffix.lower()
-    size = path.stat().st_size
     with path.open("rb") as file:
         if suffix == ".dcd":
-            _check_dcd(file, size, n_atoms, path)
-            return
-        if suffix not in walks:
-            return
-        at = done = 0
-        while at < size:
-            file.seek(at)
-            try:
-                at += walks[suffix](file, size - at, n_atoms)
-            except (_WrongError, struct.error) as error:
-                if not done and isinstance(error, _OtherAtomsError):
-                    raise
-                raise _damaged(path, done, str(error) or "it ends early") from None
-            done += 1
+            _check_dcd(file, path.stat().st_size, n_atoms, path)
+        elif suffix in walks:
+            _walk(walks[suffix], file, path, n_atoms)
+
+
+def _walk(
+    step: Callable[[BinaryIO, int, int], int], file: BinaryIO, path: Path, n_atoms: int
+) -> int:
+    """From header to header; how many there are.
+
+    Raises:
+        _OtherAtomsError: as `_check_frames`.
+    """
+    size = path.stat().st_size
+    at = done = 0
+    while at < size:
+        file.seek(at)
+        try:
+            at += step(file, size - at, n_atoms)
+        except (_WrongError, struct.error) as error:
+            if not done and isinstance(error, _OtherAtomsError):
+                raise
+            raise _damaged(path, done, str(error) or "it ends early") from None
+        done += 1
+    return done
 
 
 class _WrongError(Exception):

@@ -152,6 +152,12 @@ def all_or_nothing(
                 f"{parent}: the results cannot be written: {error.strerror or error}.",
                 hint="Check that the disk has space left and the folder is there.",
             ) from error
+        except OutputError as error:
+            # The files are known by the names they were to get.
+            raise OutputError(
+                error.message.replace(str(folder), str(parent)),
+                hint=error.hint.replace(str(folder), str(parent)),
+            ) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

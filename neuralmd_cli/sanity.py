@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex
-from neuralmd_cli.trajectory import Broken, Trajectory
+from neuralmd_cli.trajectory import Broken
 
 LONGEST_JUMP = 20.0
 """Å an atom may move between two snapshots; a ligand's own size is some 10 Å."""
@@ -46,8 +46,9 @@ class Watch:
 
     @property
     def is_over(self) -> bool:
-        """True if no replica is left."""
-        return all(x is not None for x in self.broken)
+        """True if no replica is left, or one broke down before any snapshot."""
+        ends = [0 if x is None else x.snapshot for x in self.broken]
+        return all(ends) or 1 in ends
 
     def look(
         self,
@@ -110,12 +111,12 @@ def _nearest(
     return float(torch.cdist(ligand, obstacles, compute_mode=exact).min())
 
 
-def broken_replicas(trajectories: Sequence[Trajectory]) -> list[dict[str, Any]]:
+def broken_replicas(ends: Sequence[Broken | None]) -> list[dict[str, Any]]:
     """For the run record: which replicas broke down, from 1, when and why."""
     return [
-        {"replica": k, **asdict(x.broken)}
-        for k, x in enumerate(trajectories, start=1)
-        if x.broken is not None
+        {"replica": k, **asdict(x)}
+        for k, x in enumerate(ends, start=1)
+        if x is not None
     ]
 
 

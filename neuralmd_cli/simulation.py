@@ -1,23 +1,27 @@
 """A complex and a model in, trajectories out."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
+from neuralmd_cli.device import forget_freed, is_out_of_memory
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.sanity import Watch
-from neuralmd_cli.trajectory import Broken, Trajectory
+from neuralmd_cli.trajectory import BLOCK, Broken, Trajectory
 from neuralmd_cli.units import PS_PER_NS
 
 MOST_SNAPSHOTS = 1_000_000
-"""As many as the memory of a usual machine holds, all being kept until the end."""
+"""More are rather a slip in a unit than a wish."""
+
+Taker = Callable[[Trajectory], None]
+"""Is handed the snapshots of one replica in order, a block of them at a time."""
 
 
 def snapshot_times(ns: float, interval_ps: float) -> list[float]:
@@ -68,25 +72,61 @@ def simulate(
     device: torch.device,
     on_snapshot: Callable[[int], None] = lambda done: None,
 ) -> list[Trajectory]:
-    """Predict how the ligand moves; the protein stays where it is.
-
-    Replicas run as one batch and differ by what is drawn. The system works around the
-    centre of this one structure; results are in the coordinates of the files.
+    """Predict how the ligand moves, and keep all of it; see `simulate_into`.
 
     Args:
+        replicas: how many runs.
+
+    Returns:
+        One trajectory per replica; the start itself is not among its frames. One that
+        broke down ends before the snapshot in which it did, and says why.
+    """
+    kept: list[list[Trajectory]] = [[] for _ in range(replicas)]
+    broken = simulate_into(
+        [x.append for x in kept],
+        complex_,
+        system,
+        times=times,
+        settings=settings,
+        seed=seed,
+        molecule=molecule,
+        device=device,
+        on_snapshot=on_snapshot,
+    )
+    return [joined(x, why) for x, why in zip(kept, broken, strict=True)]
+
+
+def simulate_into(
+    takers: Sequence[Taker],
+    complex_: Complex,
+    system: System,
+    *,
+    times: Sequence[float],
+    settings: Settings | None = None,
+    seed: int = 0,
+    molecule: Chem.Mol | None = None,
+    device: torch.device,
+    on_snapshot: Callable[[int], None] = lambda done: None,
+) -> list[Broken | None]:
+    """Predict how the ligand moves; the protein stays where it is. Nothing is kept.
+
+    Replicas run as one batch and differ by what is drawn; those that do not fit into
+    memory at once run one half after the other. The system works around the centre of
+    this one structure; results are in the coordinates of the files.
+
+    Args:
+        takers: one for each replica.
         complex_: ligand and protein at the start.
         system: in eval mode.
         times: of the snapshots, ps.
         settings: what the user chose.
         seed: of every random draw.
-        replicas: how many runs.
         molecule: the ligand with its bond orders, for the systems that ask.
         device: where to compute.
         on_snapshot: told how many snapshots are done.
 
     Returns:
-        One trajectory per replica; the start itself is not among its frames. One that
-        broke down ends before the snapshot in which it did, and says why.
+        Of each replica, why it ended before its time, if it did.
 
     Raises:
         SimulationError: a replica broke down in its first snapshot.
@@ -95,18 +135,76 @@ def simulate(
     settled = system.settled(settings or Settings())
     system = system.to(device)
     moved, centre = complex_.centred()
-    (found,) = simulate_each(
-        [moved.to(device, system.dtype)],
-        system,
-        times=times,
-        settings=settled,
-        seeds=[replica_seeds(seed, replicas)],
-        molecules=None if molecule is None else [molecule],
-        on_snapshot=on_snapshot,
-    )
-    if isinstance(found, SimulationError):
-        raise found
-    return [replace(x, positions=x.positions + centre) for x in found]
+    own_seeds = replica_seeds(seed, len(takers))
+    waiting = deque([range(len(takers))])
+    ends: list[Broken | None] = []
+    handed_on = 0
+
+    def in_files(take: Taker) -> Taker:
+        def taken(block: Trajectory) -> None:
+            nonlocal handed_on
+            handed_on += 1
+            take(replace(block, positions=block.positions + centre))
+
+        return taken
+
+    while waiting:
+        group = waiting.popleft()
+        before = handed_on
+        try:
+            (broken,) = _roll(
+                [moved.to(device, system.dtype)],
+                system,
+                times=times,
+                settings=settled,
+                seeds=[[own_seeds[k] for k in group]],
+                takers=[[in_files(takers[k]) for k in group]],
+                molecules=None if molecule is None else [molecule],
+                on_snapshot=_counted(
+                    on_snapshot, len(ends), group, len(takers), len(times)
+                ),
+            )
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            at_once = _broken_at_once(broken)
+            if at_once is not None:
+                raise at_once
+            ends += broken
+            continue
+        # Here the error is gone, and with it what its traceback held on to.
+        if len(group) == 1 or handed_on > before:
+            raise SimulationError(
+                "The simulation does not fit into the memory of the device.",
+                hint="Take fewer --replicas, another --device, or a smaller protein.",
+            )
+        forget_freed(device)
+        half = (len(group) + 1) // 2
+        waiting.extendleft([group[half:], group[:half]])
+    return ends
+
+
+def _counted(
+    on_snapshot: Callable[[int], None],
+    before: int,
+    group: range,
+    replicas: int,
+    snapshots: int,
+) -> Callable[[int], None]:
+    """Tell of a group of replicas what is done of all of them.
+
+    Args:
+        on_snapshot: to be told.
+        before: replicas that are done.
+        group: of those at work.
+        replicas, snapshots: in all.
+    """
+
+    def tell(done: int) -> None:
+        on_snapshot((before * snapshots + len(group) * done) // replicas)
+
+    return tell
 
 
 def simulate_each(
@@ -140,6 +238,43 @@ def simulate_each(
     Raises:
         InputError: a setting that the system does not have.
     """
+    kept: list[list[list[Trajectory]]] = [[[] for _ in own] for own in seeds]
+    found = _roll(
+        complexes,
+        system,
+        times=times,
+        settings=settings,
+        seeds=seeds,
+        takers=[[x.append for x in own] for own in kept],
+        molecules=molecules,
+        on_snapshot=on_snapshot,
+    )
+    return [
+        _broken_at_once(broken)
+        or [joined(x, why) for x, why in zip(own, broken, strict=True)]
+        for own, broken in zip(kept, found, strict=True)
+    ]
+
+
+def _roll(
+    complexes: Sequence[Complex],
+    system: System,
+    *,
+    times: Sequence[float],
+    settings: Settings,
+    seeds: Sequence[Sequence[int]],
+    takers: Sequence[Sequence[Taker]],
+    molecules: Sequence[Chem.Mol] | None,
+    on_snapshot: Callable[[int], None],
+) -> list[list[Broken | None]]:
+    """`simulate_each`, handing on a block of snapshots as soon as there is one.
+
+    Args:
+        takers: of each replica of each complex.
+
+    Returns:
+        Of each replica of each complex, why it ended before its time, if it did.
+    """
     replicas = len(seeds[0])
     start = Start(
         batch=collate([x for x in complexes for _ in range(replicas)]),
@@ -152,56 +287,66 @@ def simulate_each(
         Watch(x.to(torch.device("cpu"), torch.float32), replicas) for x in complexes
     ]
     rows = [x.ligand.n_atoms for x in complexes for _ in range(replicas)]
-    frames = []
+    block: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
         states = system.rollout(start, times, settings)
         for done, (velocities, positions) in enumerate(states, start=1):
-            frames.append((velocities.cpu(), positions.cpu()))
-            parts = torch.split(frames[-1][1], rows)
+            block.append((velocities.cpu(), positions.cpu()))
+            parts = torch.split(block[-1][1], rows)
             for k, watch in enumerate(watches):
                 seen = torch.stack(parts[k * replicas : (k + 1) * replicas])
                 watch.look(seen, done, times[done - 1])
-            if all(x.is_over for x in watches):
+            over = all(x.is_over for x in watches)
+            if over or len(block) == BLOCK or done == len(times):
+                _hand_on(block, times[done - len(block) : done], rows, watches, takers)
+                block = []
+            if over:
                 break
             on_snapshot(done)
-    moving = torch.split(torch.stack([v for v, _ in frames]), rows, dim=1)
-    placed = torch.split(torch.stack([x for _, x in frames]), rows, dim=1)
-    found: list[list[Trajectory] | SimulationError] = []
-    for k, watch in enumerate(watches):
-        first = next(
-            (x for x in watch.broken if x is not None and x.snapshot == 1), None
-        )
-        own = range(k * replicas, (k + 1) * replicas)
-        found.append(
-            _broken_at_once(first)
-            if first is not None
-            else [
-                _until_broken(why, moving[row], placed[row], times)
-                for why, row in zip(watch.broken, own, strict=True)
-            ]
-        )
-    return found
+    return [x.broken for x in watches]
 
 
-def _until_broken(
-    broken: Broken | None,
-    velocities: Float[Tensor, "frames atoms 3"],
-    positions: Float[Tensor, "frames atoms 3"],
+def _hand_on(
+    block: Sequence[tuple[Tensor, Tensor]],
     times: Sequence[float],
-) -> Trajectory:
-    """The snapshots of one replica, up to the last before it broke down."""
-    kept = len(times) if broken is None else broken.snapshot - 1
+    rows: list[int],
+    watches: Sequence[Watch],
+    takers: Sequence[Sequence[Taker]],
+) -> None:
+    """Give each replica's part of a block to its taker, up to where it broke down."""
+    moving = torch.split(torch.stack([v for v, _ in block]), rows, dim=1)
+    placed = torch.split(torch.stack([x for _, x in block]), rows, dim=1)
+    ends = [x for watch in watches for x in watch.broken]
+    every = [x for own in takers for x in own]
+    for why, v, x, take in zip(ends, moving, placed, every, strict=True):
+        good = [k for k, t in enumerate(times) if why is None or t < why.time_ps]
+        if good:
+            take(
+                Trajectory(
+                    times=torch.tensor(times[: len(good)], dtype=torch.float64),
+                    positions=x[: len(good)],
+                    velocities=v[: len(good)],
+                )
+            )
+
+
+def joined(blocks: Sequence[Trajectory], broken: Broken | None) -> Trajectory:
+    """One replica, up to the last snapshot before it broke down."""
     return Trajectory(
-        times=torch.tensor(times[:kept], dtype=torch.float64),
-        positions=positions[:kept],
-        velocities=velocities[:kept],
+        times=torch.cat([x.times for x in blocks]),
+        positions=torch.cat([x.positions for x in blocks]),
+        velocities=torch.cat([x.velocities for x in blocks]),
         broken=broken,
     )
 
 
-def _broken_at_once(broken: Broken) -> SimulationError:
+def _broken_at_once(replicas: Sequence[Broken | None]) -> SimulationError | None:
+    """What to say where a replica broke down in its first snapshot."""
+    found = [x for x in replicas if x is not None and x.snapshot == 1]
+    if not found:
+        return None
     return SimulationError(
-        f"At {broken.time_ps:g} ps, the first snapshot, {broken.reason}: the rollout "
-        "broke down. Nothing was written.",
+        f"At {found[0].time_ps:g} ps, the first snapshot, {found[0].reason}: the "
+        "rollout broke down. Nothing was written.",
         hint="Try a smaller --step-ps, and check the starting pose.",
     )

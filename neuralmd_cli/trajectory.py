@@ -1,9 +1,13 @@
 """What a simulation gives and what is said about it; no I/O."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
+
+BLOCK = 500
+"""Snapshots handled at once, of which memory holds no more when a run is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,11 @@ class Trajectory:
     def n_frames(self) -> int:
         """Number of frames, the starting one included."""
         return self.positions.shape[0]
+
+    def blocks(self, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Times and positions from a frame on, a block of them at a time."""
+        for k in range(first, self.n_frames, BLOCK):
+            yield self.times[k : k + BLOCK], self.positions[k : k + BLOCK]
 
     @property
     def n_atoms(self) -> int:

@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import StringIO
@@ -23,7 +23,8 @@ from rdkit import Chem
 from rdkit.Geometry import Point3D
 from torch import Tensor
 
-from neuralmd_cli.errors import OutputError
+from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.frame_headers import count_xtc_frames
 from neuralmd_cli.plain_path import plain_path
 from neuralmd_cli.topology import (
     LIGAND_REMARK,
@@ -35,6 +36,8 @@ from neuralmd_cli.units import ANGSTROM_PER_NM, PS_PER_AKMA
 
 _VALUES_AT_ONCE = 3_000_000
 _DCD_TITLE_BYTES = 80
+_DCD_HEAD_BYTES = 276
+"""Of our header, its title and the number of atoms."""
 
 
 @contextmanager
@@ -162,16 +165,30 @@ def write_trajectory(
     times: Float[Tensor, " frames"],
     topology: gemmi.Structure,
 ) -> None:
-    """Write a DCD or an XTC file, as the suffix says, without a unit cell.
+    """Write a DCD or an XTC file at once; see `trajectory_file`."""
+    with trajectory_file(path, topology) as write:
+        write(times, positions)
+
+
+Write = Callable[[Float[Tensor, " frames"], Float[Tensor, "frames atoms 3"]], None]
+"""Takes the next snapshots: times (ps) and positions (Å)."""
+
+
+@contextmanager
+def trajectory_file(path: Path, topology: gemmi.Structure) -> Iterator[Write]:
+    """A DCD or an XTC file, as the suffix says, to be written block by block.
+
+    It appears when the body succeeds, and its bytes do not depend on the blocks. There
+    is no unit cell.
 
     XTC holds the times of all frames in ps, and coordinates to 0.01 Å (its format's
     usual precision). DCD holds full float32 coordinates, and in its header the first
     time and the interval, in AKMA units: MDAnalysis and `readers` read the right times
     from it, mdtraj reads no times from any DCD file and counts frames 0, 1, 2, ...
 
-    Args:
-        positions: of the last atoms of the topology (the ligand), or of all, Å.
-        times: ps.
+    Yields:
+        What takes the positions of the last atoms of the topology (the ligand), or of
+        all.
 
     Raises:
         OutputError: unwritable, another suffix, a coordinate that is not finite, or
@@ -186,50 +203,100 @@ def write_trajectory(
             "format.",
             hint="Write to a file that ends in .dcd or .xtc.",
         )
-    all_times = times.double().cpu().numpy()
-    header = _dcd_header(path, all_times) if suffix == ".dcd" else b""
+    opened = DCDTrajectoryFile if suffix == ".dcd" else XTCTrajectoryFile
+    put = _write_dcd if suffix == ".dcd" else _write_xtc
+    rigid = rigid_positions(topology)
+    known: list[Float[ndarray, " frames"]] = []
+    done = 0
+
+    def write(
+        times: Float[Tensor, " frames"], positions: Float[Tensor, "frames atoms 3"]
+    ) -> None:
+        nonlocal done
+        known.append(times.double().cpu().numpy())
+        for some, frames in _chunks(positions, rigid):
+            _check_finite(path, done, frames)
+            put(file, _with_rigid(frames, rigid), known[-1][some], done)
+            done += len(frames)
+
     with atomic_path(path) as temporary, plain_path(temporary) as plain:
+        with opened(str(plain), "w") as file:
+            yield write
         if suffix == ".dcd":
-            with DCDTrajectoryFile(str(plain), "w") as dcd:
-                for _, frames in _chunks(path, positions, topology):
-                    _write_dcd(dcd, frames)
-            _patch(temporary, header)
-        else:
-            with XTCTrajectoryFile(str(plain), "w") as xtc:
-                for start, frames in _chunks(path, positions, topology):
-                    steps = np.arange(start, start + len(frames), dtype=np.int32)
-                    xtc.write(
-                        frames / np.float32(ANGSTROM_PER_NM),
-                        time=all_times[steps].astype(np.float32),
-                        step=steps,
-                        # all zero is "no cell"; left out it would be a cube of 1 nm
-                        box=np.zeros((len(frames), 3, 3), dtype=np.float32),
-                    )
+            _patch(temporary, _dcd_header(path, np.concatenate(known)))
+        _check_length(temporary, suffix, done, len(rigid))
 
 
-def _write_dcd(dcd: Any, frames: Float[ndarray, "chunk all 3"]) -> None:  # noqa: ANN401
+def _check_length(path: Path, suffix: str, frames: int, n_atoms: int) -> None:
+    """Notice what the libraries do not: that the last bytes found no space."""
+    if suffix == ".dcd":
+        frame_bytes = 3 * (4 * n_atoms + 8)
+        whole = path.stat().st_size == _DCD_HEAD_BYTES + frames * frame_bytes
+    else:
+        try:
+            whole = count_xtc_frames(path, n_atoms) == frames
+        except InputError:
+            whole = False
+    if not whole:
+        raise _no_space()
+
+
+def _no_space() -> OSError:
+    return OSError(errno.ENOSPC, "no space is left for the file")
+
+
+def _write_dcd(
+    file: Any,  # noqa: ANN401 - mdtraj has no types
+    frames: Float[ndarray, "chunk all 3"],
+    times: Float[ndarray, " chunk"],
+    first: int,
+) -> None:
     """Write frames, or say that the disk is full: mdtraj fails at saying it."""
     try:
-        dcd.write(frames)
+        file.write(frames)
     except TypeError as error:
-        raise OSError(errno.ENOSPC, "no space is left for the file") from error
+        raise _no_space() from error
+
+
+def _write_xtc(
+    file: Any,  # noqa: ANN401 - mdtraj has no types
+    frames: Float[ndarray, "chunk all 3"],
+    times: Float[ndarray, " chunk"],
+    first: int,
+) -> None:
+    """Write frames, the first of them the `first` of the file."""
+    try:
+        file.write(
+            frames / np.float32(ANGSTROM_PER_NM),
+            time=times.astype(np.float32),
+            step=np.arange(first, first + len(frames), dtype=np.int32),
+            # all zero is "no cell"; left out it would be a cube of 1 nm
+            box=np.zeros((len(frames), 3, 3), dtype=np.float32),
+        )
+    except RuntimeError as error:
+        raise _no_space() from error
 
 
 def _chunks(
-    path: Path, positions: Float[Tensor, "frames atoms 3"], topology: gemmi.Structure
-) -> Iterator[tuple[int, Float[ndarray, "chunk all_atoms 3"]]]:
-    """Frames of all atoms with the number of the first, a few megabytes at a time."""
-    rigid = rigid_positions(topology)
+    positions: Float[Tensor, "frames atoms 3"], rigid: Float[ndarray, "all_atoms 3"]
+) -> Iterator[tuple[slice, Float[ndarray, "chunk atoms 3"]]]:
+    """Frames and which they are, so few that all atoms are a few megabytes."""
     step = max(1, _VALUES_AT_ONCE // (3 * len(rigid)))
     for start in range(0, len(positions), step):
-        frames = _array(positions[start : start + step])
-        if not np.isfinite(frames).all():
-            frame = start + int(np.argmin(np.isfinite(frames).all(axis=(1, 2))))
-            raise OutputError(
-                f"{path.name}: frame {frame} has a coordinate that is not a number.",
-                hint="The simulation left its range; use a shorter time step.",
-            )
-        yield start, _with_rigid(frames, rigid)
+        some = slice(start, start + step)
+        yield some, _array(positions[some])
+
+
+def _check_finite(
+    path: Path, first: int, frames: Float[ndarray, "chunk atoms 3"]
+) -> None:
+    """Args: first: number of the first of the frames in the file."""
+    if not np.isfinite(frames).all():
+        frame = first + int(np.argmin(np.isfinite(frames).all(axis=(1, 2))))
+        raise OutputError(
+            f"{path.name}: frame {frame} has a coordinate that is not a number.",
+            hint="The simulation left its range; use a shorter time step.",
+        )
 
 
 def _dcd_header(path: Path, times: Float[ndarray, " frames"]) -> bytes:

@@ -1,5 +1,6 @@
 """A run from files to files: what it writes is whole, right and repeatable."""
 
+import errno
 import hashlib
 import json
 from dataclasses import replace
@@ -12,8 +13,9 @@ import pytest
 import torch
 from rdkit import Chem
 
+from neuralmd_cli import writers
 from neuralmd_cli.errors import InputError, OutputError, SimulationError
-from neuralmd_cli.run import simulate_files
+from neuralmd_cli.run import simulate_complex, simulate_files, write_run
 from neuralmd_cli.weights.checkpoint import CheckpointMetadata, save_checkpoint
 from tests.toy import toy_model
 
@@ -61,7 +63,7 @@ def test_other_programs_read_what_a_run_writes(
 ):
     """mdtraj and MDAnalysis agree with the run on atoms, times and positions."""
     output = tmp_path / f"traj.{suffix}"
-    result = run(output, weights, hydrogens=hydrogens, with_protein=with_protein)
+    run(output, weights, hydrogens=hydrogens, with_protein=with_protein)
     top = tmp_path / "traj.pdb"
     read = mdtraj.load(str(output), top=str(top))
     assert read.n_frames == 10
@@ -70,7 +72,8 @@ def test_other_programs_read_what_a_run_writes(
     assert len(ligand) == (49 if hydrogens else 27)
     assert (read.n_atoms > len(ligand)) == with_protein
     heavy = [i for i in ligand if read.topology.atom(i).element.symbol != "H"]
-    expected = result.trajectories[0].positions.numpy()
+    kept = simulate_complex(PROTEIN, LIGAND, weights=weights, ns=0.8)
+    expected = kept.trajectories[0].positions.numpy()
     np.testing.assert_allclose(10 * read.xyz[:, heavy], expected, atol=6e-3)
     universe = MDAnalysis.Universe(str(top), str(output))
     times = [frame.time for frame in universe.trajectory]
@@ -124,6 +127,60 @@ def test_the_same_run_writes_the_same_bytes(tmp_path, weights):
     for file in ("traj.dcd", "traj.pdb", "traj.sdf"):
         assert digest(tmp_path / "a" / file) == digest(tmp_path / "b" / file)
     assert digest(tmp_path / "a" / "traj.dcd") != digest(tmp_path / "c" / "traj.dcd")
+
+
+@pytest.mark.parametrize("block", [1, 3, 10])
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("dcd", {}),
+        ("xtc", {"replicas": 2}),
+        ("dcd", {"replicas": 2, "hydrogens": True, "with_protein": True}),
+    ],
+)
+def test_a_run_written_as_it_goes_is_the_run_that_was_kept(
+    tmp_path, weights, monkeypatch, block, suffix, options
+):
+    """The same bytes and numbers, however many snapshots are in memory at once."""
+    chosen = {"weights": weights, "ns": 0.8, "v0": "thermal", "seed": 3}
+    replicas = options.get("replicas", 1)
+    how = {k: v for k, v in options.items() if k != "replicas"}
+    kept = simulate_complex(PROTEIN, LIGAND, replicas=replicas, **chosen)
+    for name in ("kept", "streamed"):
+        (tmp_path / name).mkdir()
+    whole = write_run(kept, tmp_path / "kept" / f"run.{suffix}", **how)
+    for module in ("simulation", "trajectory"):
+        monkeypatch.setattr(f"neuralmd_cli.{module}.BLOCK", block)
+    output = tmp_path / "streamed" / f"run.{suffix}"
+    streamed = simulate_files(PROTEIN, LIGAND, output=output, **options, **chosen)
+    assert streamed.trajectories == []
+    assert streamed.record.outputs_sha256 == whole.record.outputs_sha256
+    for here, there in zip(streamed.checks, kept.checks, strict=True):
+        assert [x.name for x in here] == [x.name for x in there]
+        assert [x.meaning for x in here] == [x.meaning for x in there]
+        values = [x.value for x in there]
+        assert [x.value for x in here] == pytest.approx(values, rel=1e-12)
+
+
+@pytest.mark.parametrize("suffix", ["dcd", "xtc"])
+def test_a_full_disk_while_it_runs_is_one_message(
+    tmp_path, weights, monkeypatch, suffix
+):
+    """It names the file by the user's name for it; nothing is left behind."""
+    write, calls = getattr(writers, f"_write_{suffix}"), []
+
+    def full(*given):
+        calls.append(given)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, "no space is left")
+        write(*given)
+
+    monkeypatch.setattr(writers, f"_write_{suffix}", full)
+    monkeypatch.setattr("neuralmd_cli.simulation.BLOCK", 2)
+    with pytest.raises(OutputError, match="no space is left") as caught:
+        run(tmp_path / f"traj.{suffix}", weights)
+    assert caught.value.message.startswith(f"{tmp_path / f'traj.{suffix}'} cannot")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_replicas_get_a_file_each(tmp_path, weights):

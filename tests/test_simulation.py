@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from neuralmd_cli.errors import InputError, SimulationError
+from neuralmd_cli.models.baselines.frozen import Frozen
 from neuralmd_cli.models.system import Settings
 from neuralmd_cli.simulation import replica_seeds, simulate, snapshot_times
 from tests.toy import random_motion, toy_complex, toy_model
@@ -132,3 +133,76 @@ def test_replica_seeds_differ_within_and_between_runs():
     """No two of 100 seeds times 10 replicas are the same."""
     seeds = [s for run_seed in range(100) for s in replica_seeds(run_seed, 10)]
     assert len(set(seeds)) == 1000
+
+
+@pytest.mark.parametrize("last", [2, 3, 4, 6])
+def test_a_replica_that_breaks_down_anywhere_in_a_block_ends_there(monkeypatch, last):
+    """Its snapshots before are handed on; the replica beside it loses none."""
+    pocket, system = toy_complex(0), Frozen()
+    monkeypatch.setattr("neuralmd_cli.simulation.BLOCK", 3)
+    rollout = Frozen.rollout
+
+    def breaking(self, start, times, settings):
+        for k, (v, x) in enumerate(rollout(self, start, times, settings), start=1):
+            torn = x.clone()
+            torn[: pocket.ligand.n_atoms] = torch.nan
+            yield v, torn if k > last else x
+
+    monkeypatch.setattr(Frozen, "rollout", breaking)
+    first, second = run(system, pocket, rule=None, replicas=2, count=7)
+    assert (first.n_frames, second.n_frames) == (last, 7)
+    assert first.broken.snapshot == last + 1
+    assert second.broken is None
+    assert first.times.tolist() == [80.0 * k for k in range(1, last + 1)]
+
+
+def crowded(model, monkeypatch, most):
+    """The model on a device that holds so many replicas; what sizes were tried."""
+    tried, rollout = [], type(model).rollout
+
+    def limited(self, start, times, settings):
+        tried.append(len(start.generators))
+        if tried[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        yield from rollout(self, start, times, settings)
+
+    monkeypatch.setattr(type(model), "rollout", limited)
+    return tried
+
+
+def test_replicas_that_do_not_fit_at_once_run_one_half_after_the_other(monkeypatch):
+    """None is left out, and each is what it is when all fit; progress only grows."""
+    model, pocket, heard = toy_model(**OURS), toy_complex(0), []
+    whole = run(model, pocket, rule="thermal", replicas=5)
+    tried = crowded(model, monkeypatch, most=2)
+    halves = run(model, pocket, rule="thermal", replicas=5, on_snapshot=heard.append)
+    assert tried == [5, 3, 2, 1, 2]
+    for a, b in zip(whole, halves, strict=True):
+        torch.testing.assert_close(a.positions, b.positions, rtol=0, atol=1e-10)
+    assert heard == sorted(heard)
+    assert heard[-1] == 5
+
+
+def test_a_replica_that_does_not_fit_alone_is_an_error(monkeypatch):
+    """One message, whatever was tried before."""
+    model = toy_model(**OURS)
+    tried = crowded(model, monkeypatch, most=0)
+    with pytest.raises(SimulationError, match="does not fit into the memory"):
+        run(model, toy_complex(0), rule="thermal", replicas=3)
+    assert tried == [3, 2, 1]
+
+
+def test_memory_that_runs_out_after_snapshots_went_out_is_an_error(monkeypatch):
+    """They cannot be taken back; a shorter path must not look like a whole one."""
+    monkeypatch.setattr("neuralmd_cli.simulation.BLOCK", 2)
+    rollout = Frozen.rollout
+
+    def late(self, start, times, settings):
+        for k, state in enumerate(rollout(self, start, times, settings), start=1):
+            if k == 4:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            yield state
+
+    monkeypatch.setattr(Frozen, "rollout", late)
+    with pytest.raises(SimulationError, match="does not fit into the memory"):
+        run(Frozen(), toy_complex(0), rule=None, replicas=2)

@@ -14,6 +14,7 @@ from neuralmd_cli.errors import OutputError
 from neuralmd_cli.topology import complex_topology, ligand_topology
 from neuralmd_cli.writers import (
     atomic_path,
+    trajectory_file,
     write_ligand_sdf,
     write_topology_pdb,
     write_trajectory,
@@ -155,6 +156,37 @@ def test_other_suffixes_are_refused(molecule, tmp_path, name):
         write_trajectory(
             tmp_path / name, frames_of(molecule, 1), torch.zeros(1), topology
         )
+
+
+@pytest.mark.parametrize("smiles", ["C", "CCCCO"])
+@pytest.mark.parametrize("suffix", [".dcd", ".xtc"])
+def test_a_file_whose_last_bytes_found_no_space_is_none(
+    tmp_path, suffix, smiles, monkeypatch
+):
+    """C libraries lose what is in their buffers when they close, without a word."""
+    molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(molecule, randomSeed=1)
+    topology = ligand_topology(molecule, with_hydrogens=True)
+    path, frames = tmp_path / f"t{suffix}", frames_of(molecule, 50)
+    with trajectory_file(path, topology) as write:
+        for k in range(0, 50, 10):
+            write(torch.arange(k, k + 10.0), frames[k : k + 10])
+    whole = path.read_bytes()
+    name = {".dcd": "DCDTrajectoryFile", ".xtc": "XTCTrajectoryFile"}[suffix]
+
+    class Full(getattr(mdtraj.formats, name)):
+        lost = 0
+
+        def __exit__(self, *why):
+            super().__exit__(*why)
+            os.truncate(next(tmp_path.glob(".neuralmd-*")), len(whole) - self.lost)
+
+    monkeypatch.setattr(f"mdtraj.formats.{name}", Full)
+    for Full.lost in (1, len(whole) // 100, len(whole) // 2):
+        with pytest.raises(OutputError, match="no space is left"):
+            write_trajectory(path, frames, torch.arange(50.0), topology)
+        assert path.read_bytes() == whole
+        assert os.listdir(tmp_path) == [path.name]
 
 
 @pytest.mark.parametrize("suffix", [".dcd", ".xtc"])

@@ -72,30 +72,55 @@ def bond_lengths(
     )
 
 
-def contacts(
-    positions: Float[Tensor, "frames atoms 3"],
-    atomic_numbers: Int[Tensor, " atoms"],
-    obstacle_positions: Float[Tensor, "obstacles 3"],
-    obstacle_numbers: Int[Tensor, " obstacles"],
-) -> Contacts:
-    """Closest pair of ligand and obstacle atoms, and clashes, in each frame.
+class Surroundings:
+    """What a ligand can hit, ready to be searched many times.
 
-    One search tree per element of the obstacles: within an element the nearest atom is
-    also the first to clash, so no list of neighbours is ever kept.
-
-    Args:
-        positions: heavy atoms of the ligand, Å.
-        obstacle_positions: heavy atoms that stay where they are, Å.
+    One search tree per element: within an element the nearest atom is also the first
+    to clash, so no list of neighbours is ever kept.
     """
-    ligand_radii = _radii(atomic_numbers)
-    trees = list(_trees(obstacle_positions, obstacle_numbers))
-    parts = []
-    for start in range(0, len(positions), _FRAMES_AT_ONCE):
-        frames = positions[start : start + _FRAMES_AT_ONCE].detach().cpu().numpy()
+
+    def __init__(
+        self,
+        positions: Float[Tensor, "obstacles 3"],
+        atomic_numbers: Int[Tensor, " obstacles"],
+    ) -> None:
+        """Args: positions: heavy atoms that stay where they are, Å."""
+        self._trees = list(_trees(positions, atomic_numbers))
+
+    def contacts(
+        self,
+        positions: Float[Tensor, "frames atoms 3"],
+        atomic_numbers: Int[Tensor, " atoms"],
+    ) -> Contacts:
+        """Closest pair of ligand and obstacle atoms, and clashes, in each frame.
+
+        Args:
+            positions: heavy atoms of the ligand, Å.
+        """
+        radii = _radii(atomic_numbers)
+        parts = [
+            self._some(positions[start : start + _FRAMES_AT_ONCE], radii)
+            for start in range(0, len(positions), _FRAMES_AT_ONCE)
+        ]
+        distance, ligand, hit, clashing = map(np.concatenate, zip(*parts, strict=True))
+        return Contacts(
+            distances=torch.from_numpy(distance),
+            ligand_atoms=torch.from_numpy(ligand),
+            obstacle_atoms=torch.from_numpy(hit),
+            clashing_atoms=torch.from_numpy(clashing),
+        )
+
+    def _some(
+        self,
+        positions: Float[Tensor, "frames atoms 3"],
+        ligand_radii: Float[ndarray, " atoms"],
+    ) -> tuple[ndarray, ndarray, ndarray, ndarray]:
+        """The fields of `Contacts`."""
+        frames = positions.detach().cpu().numpy()
         distances = np.full(frames.shape[:2], np.inf)
         nearest = np.full(frames.shape[:2], -1)
         clash = np.zeros(frames.shape[:2], dtype=bool)
-        for tree, members, radius in trees:
+        for tree, members, radius in self._trees:
             found, index = tree.query(frames)
             clash |= found < CLASH_SHARE * (ligand_radii + radius)
             nearest = np.where(found < distances, members[index], nearest)
@@ -104,14 +129,23 @@ def contacts(
         row = np.arange(len(frames))
         obstacle = nearest[row, atom]
         atom = np.where(obstacle >= 0, atom, -1)
-        parts.append((distances[row, atom], atom, obstacle, clash.sum(axis=1)))
-    distance, ligand, hit, clashing = map(np.concatenate, zip(*parts, strict=True))
-    return Contacts(
-        distances=torch.from_numpy(distance),
-        ligand_atoms=torch.from_numpy(ligand),
-        obstacle_atoms=torch.from_numpy(hit),
-        clashing_atoms=torch.from_numpy(clashing),
-    )
+        return distances[row, atom], atom, obstacle, clash.sum(axis=1)
+
+
+def contacts(
+    positions: Float[Tensor, "frames atoms 3"],
+    atomic_numbers: Int[Tensor, " atoms"],
+    obstacle_positions: Float[Tensor, "obstacles 3"],
+    obstacle_numbers: Int[Tensor, " obstacles"],
+) -> Contacts:
+    """Closest pair of ligand and obstacle atoms, and clashes, in each frame.
+
+    Args:
+        positions: heavy atoms of the ligand, Å.
+        obstacle_positions: heavy atoms that stay where they are, Å.
+    """
+    surroundings = Surroundings(obstacle_positions, obstacle_numbers)
+    return surroundings.contacts(positions, atomic_numbers)
 
 
 def internal_clashes(

@@ -13,6 +13,7 @@ from torch import Tensor
 from neuralmd_cli.benchmark.cases import Case
 from neuralmd_cli.benchmark.protocol import Protocol
 from neuralmd_cli.complex import collate
+from neuralmd_cli.device import forget_freed
 from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.errors import InputError, NeuralMDError
 from neuralmd_cli.models.system import Settings, Start, System, TrainableSystem
@@ -26,6 +27,14 @@ FARTHEST = 10_000.0
 Far more than in `simulate`: the paper prints errors of 100 Å, and a straight line gets
 there, so these are scores and not failures.
 """
+_BREAKDOWNS = (
+    NeuralMDError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
+    RuntimeError,
+)
+"""Solvers assert that their step has not vanished; memory runs out as RuntimeError."""
 Future = Literal["recorded", "pocket"]
 
 
@@ -90,7 +99,7 @@ def roll_out(
     future: Future = "pocket",
     device: torch.device,
 ) -> list[Rollout]:
-    """Predict one batch; where it breaks down as a whole, each complex alone.
+    """Predict one batch; where it breaks down as a whole, its halves.
 
     Args:
         system: on the device, in eval mode.
@@ -102,22 +111,27 @@ def roll_out(
         device: where to compute.
     """
     started = time.perf_counter()
+    failure = ""
     try:
         start = _start(system, cases, seed, future, device)
         frames, broken = _watched(system, start, cases, protocol, settings)
-    # Solvers assert that their step has not vanished; memory runs out as RuntimeError.
-    except (NeuralMDError, ArithmeticError, AssertionError, RuntimeError) as error:
-        if len(cases) == 1:
-            text = error.message if isinstance(error, NeuralMDError) else str(error)
-            spent = time.perf_counter() - started
-            failure = text or type(error).__name__
-            return [Rollout(positions=None, failure=failure, seconds=spent)]
+    except _BREAKDOWNS as error:
+        text = error.message if isinstance(error, NeuralMDError) else str(error)
+        failure = text or type(error).__name__
+    # Here the error is gone, and with it what its traceback held on to: a batch may
+    # have been too large for the memory of the device.
+    if failure and len(cases) == 1:
+        spent = time.perf_counter() - started
+        return [Rollout(positions=None, failure=failure, seconds=spent)]
+    if failure:
+        forget_freed(device)
+        half = (len(cases) + 1) // 2
         return [
             rollout
-            for case in cases
+            for part in (cases[:half], cases[half:])
             for rollout in roll_out(
                 system,
-                [case],
+                part,
                 protocol,
                 settings,
                 seed=seed,

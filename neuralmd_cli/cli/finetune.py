@@ -138,12 +138,14 @@ def finetune(
     from neuralmd_cli.dataset.own.system import OwnFiles
     from neuralmd_cli.finetuning import Recipe
     from neuralmd_cli.finetuning import finetune as run
+    from neuralmd_cli.outputs import claimed
 
     try:
         with (
             download_progress("weights", quiet=quiet) as download,
             training_progress(quiet=quiet) as shown,
             stop_on_signal() as should_stop,
+            claimed(output),
         ):
             tuned = run(
                 OwnFiles(

@@ -138,12 +138,14 @@ class _Runner:
     def __call__(
         self, request: "Request", folder: "RunFolder", *, resume: bool
     ) -> "Trained":
+        from neuralmd_cli.outputs import claimed
         from neuralmd_cli.training.epoch import EpochResult
         from neuralmd_cli.training.folder import TENSORBOARD
         from neuralmd_cli.training.tensorboard import tensorboard_log
         from neuralmd_cli.training.train import train as fit
 
         with ExitStack() as stack:
+            stack.enter_context(claimed(folder.path))
             logs = [self.shown.on_epoch]
             if self.tensorboard:
                 log = tensorboard_log(folder.path / TENSORBOARD)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
-from neuralmd_cli.errors import SimulationError
+from neuralmd_cli.errors import OutputError, SimulationError
 from neuralmd_cli.md.frames import FrameFile
 from neuralmd_cli.md.plan import (
     MINIMISATION_ITERATIONS,
@@ -106,11 +106,14 @@ class Runner:
 
         Raises:
             SimulationError: a coordinate stopped being a number.
+            OutputError: snapshots that were kept are gone.
         """
         import openmm
 
         try:
-            return self._run(on_progress)
+            outcome = self._run(on_progress)
+            self._check_frames()
+            return outcome
         except openmm.OpenMMException as error:
             stage = self.plan.stage_at(self.step).name
             text = str(error)
@@ -165,6 +168,16 @@ class Runner:
             seconds=self.seconds,
             ns_per_day=speed,
         )
+
+    def _check_frames(self) -> None:
+        """Refuse a file that lost snapshots; cutting it to length would add zeros."""
+        there = self.frames.count()
+        if there < len(self.measured):
+            raise OutputError(
+                f"{self.folder} should hold {len(self.measured)} snapshots and has "
+                f"{there}: some were lost while it ran, or since.",
+                hint="Begin anew with --restart.",
+            )
 
     def _speed_of_all(self) -> float:
         return self.plan.end * STEP_PS / 1000 / max(self.seconds, 1e-9) * 86400
@@ -230,6 +243,7 @@ class Runner:
         self.continued = int(kept["continued"]) + 1
         self.seconds = float(kept["seconds"])
         self.exact = bool(kept["exact"])
+        self._check_frames()
         self.frames.cut(len(self.measured))
         if self.measured:
             last = self.frames.read()[-1] / ANGSTROM_PER_NM
@@ -360,6 +374,7 @@ class Runner:
         """
         import openmm
 
+        self._check_frames()
         old = self._read_kept()
         state = context.getState(positions=True, velocities=True)
         names = {"checkpoint": f"{self.step}.chk", "state": f"{self.step}.xml"}

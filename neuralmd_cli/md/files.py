@@ -24,9 +24,20 @@ from neuralmd_cli.md.results import (
     output_topology,
     solute_of,
 )
-from neuralmd_cli.md.session import Settings, Simulation, fingerprint, simulate_md
+from neuralmd_cli.md.session import (
+    Settings,
+    Simulation,
+    fingerprint,
+    kept_in,
+    simulate_md,
+)
 from neuralmd_cli.md.system import HYDROGEN_MASS, PRESSURE_BAR
-from neuralmd_cli.outputs import all_or_nothing, check_output, output_names
+from neuralmd_cli.outputs import (
+    all_or_nothing,
+    check_output,
+    claimed,
+    output_names,
+)
 from neuralmd_cli.run_record import (
     RunRecord,
     Selection,
@@ -120,16 +131,18 @@ def md_files(
         from neuralmd_cli.md.store import append, check_store, group_of
 
         check_store(wanted.store, wanted.name)
-    simulation = simulate_md(inputs, how, settings, folder, **options)
-    record = _record(simulation, inputs, how, settings, wanted, command)
-    if wanted.store is not None:
-        group = group_of(simulation, inputs, how, settings)
-    if wanted.output is not None:
-        write_outputs(simulation, wanted, record)
-    if wanted.store is not None:
-        append(wanted.store, {wanted.name: group})
-    if not wanted.keep_work:
-        shutil.rmtree(folder, ignore_errors=True)
+    with claimed(folder):
+        simulation = simulate_md(inputs, how, settings, folder, **options)
+        with kept_in(folder):
+            record = _record(simulation, inputs, how, settings, wanted, command)
+            if wanted.store is not None:
+                group = group_of(simulation, inputs, how, settings)
+            if wanted.output is not None:
+                write_outputs(simulation, wanted, record)
+        if wanted.store is not None:
+            append(wanted.store, {wanted.name: group})
+        if not wanted.keep_work:
+            shutil.rmtree(folder, ignore_errors=True)
     return MDRun(simulation=simulation, record=record)
 
 

@@ -3,7 +3,8 @@
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,24 +114,26 @@ def simulate_md(
     if restart:
         shutil.rmtree(folder, ignore_errors=True)
     _claim(folder, fingerprint(inputs, how, settings))
-    begin = time.perf_counter()
-    prepared = prepare_md(inputs, how, folder, on_step=on_step)
-    ready = time.perf_counter()
-    on_step("minimising")
-    system = simulated(
-        prepared.built,
-        prepared.chains,
-        prepared.complex.complex.ligand.positions.numpy().astype(float),
-        solvent=how.solvent,
-        droplet=prepared.droplet,
-        temperature_k=settings.temperature_k,
-        seed=settings.seed + 1,
-    )
-    options = {} if keep_seconds is None else {"keep_seconds": keep_seconds}
-    runner = Runner(system, stages, folder, place, seed=settings.seed, **options)
-    outcome = runner.run(on_progress)
+    with kept_in(folder):
+        begin = time.perf_counter()
+        prepared = prepare_md(inputs, how, folder, on_step=on_step)
+        ready = time.perf_counter()
+        on_step("minimising")
+        system = simulated(
+            prepared.built,
+            prepared.chains,
+            prepared.complex.complex.ligand.positions.numpy().astype(float),
+            solvent=how.solvent,
+            droplet=prepared.droplet,
+            temperature_k=settings.temperature_k,
+            seed=settings.seed + 1,
+        )
+        options = {} if keep_seconds is None else {"keep_seconds": keep_seconds}
+        runner = Runner(system, stages, folder, place, seed=settings.seed, **options)
+        outcome = runner.run(on_progress)
+        frames = runner.frames.read()
     done = time.perf_counter()
-    positions = laid_on_input(runner.frames.read(), prepared)
+    positions = laid_on_input(frames, prepared)
     times = tuple(x.time_ps for x in outcome.measured)
     return Simulation(
         prepared=prepared,
@@ -141,6 +144,23 @@ def simulate_md(
         checks=_checks(positions, times, prepared, outcome, settings),
         timings_s={"prepare": round(ready - begin, 3), "run": round(done - ready, 3)},
     )
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Say it where the work folder is lost, or the disk full, at any moment.
+
+    Raises:
+        OutputError: see above.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{folder} cannot be worked in: {error.strerror or error}.",
+            hint="See that the folder is there and the disk has space left; the same "
+            "command then goes on from what was kept.",
+        ) from error
 
 
 def _checks(
@@ -187,7 +207,9 @@ def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
         )
     try:
         folder.mkdir(exist_ok=True)
-        path.write_text(json.dumps(wanted, indent=2))
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(wanted, indent=2))
+        part.replace(path)
     except OSError as error:
         raise OutputError(
             f"{folder} cannot be written: {error.strerror or error}.",

@@ -14,7 +14,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.analysis.geometry import rmsd, superpose
-from neuralmd_cli.errors import InputError
+from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.hdf5 import h5py, open_hdf5
 from neuralmd_cli.md.codes import element_codes, residue_code, type_codes
 from neuralmd_cli.md.energies import buried_areas, interaction_energies
@@ -22,11 +22,14 @@ from neuralmd_cli.md.plan import STEP_FS
 from neuralmd_cli.md.prepare import Inputs, Preparation, Prepared
 from neuralmd_cli.md.results import solute_of
 from neuralmd_cli.md.session import Settings, Simulation
+from neuralmd_cli.outputs import claimed
 from neuralmd_cli.version import VERSION
 from neuralmd_cli.writers import atomic_path
 
 DECIMALS = 3
 """Coordinates are rounded to 0.001 Å, which makes them a third smaller."""
+_PATIENCE_S = 600.0
+"""How long to wait for another process that adds to the same store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +87,20 @@ def append(path: Path, groups: Mapping[str, Group]) -> None:
     """Add groups; until the new file is whole, the old one stays.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or has such a group by now.
     """
-    with atomic_path(path) as temporary:
+    with claimed(path, wait_s=_PATIENCE_S), atomic_path(path) as temporary:
         if path.exists():
             shutil.copyfile(path, temporary)
         else:
             temporary.unlink()
         with h5py.File(temporary, "a") as file:
             for name, group in groups.items():
+                if name in file:
+                    raise OutputError(
+                        f"Another process has added {name} to {path} meanwhile.",
+                        hint="Choose another --name.",
+                    )
                 _write(file.create_group(name), group)
 
 
@@ -102,7 +110,7 @@ def merge(path: Path, parts: Sequence[Path]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    with atomic_path(path) as temporary:
+    with claimed(path, wait_s=_PATIENCE_S), atomic_path(path) as temporary:
         if path.exists():
             shutil.copyfile(path, temporary)
         else:

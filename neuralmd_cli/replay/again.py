@@ -16,7 +16,7 @@ from neuralmd_cli.opening.opened import open_snapshots
 from neuralmd_cli.opening.record import candidates
 from neuralmd_cli.outputs import check_output
 from neuralmd_cli.replay.recorded import Recorded, read_record
-from neuralmd_cli.run import Run, simulate_complex, write_run
+from neuralmd_cli.run import Run, simulate_files
 from neuralmd_cli.run_record import hashed
 from neuralmd_cli.weights.fetch import resolve
 from neuralmd_cli.weights.registry import load_registry
@@ -83,36 +83,33 @@ def replay(
                 hint=f"Give --output a name that ends in {suffix}.",
             )
         check_output(output, told.replicas, [record, *files.values()])
-    run = simulate_complex(
-        files["protein"],
-        files.get("ligand"),
-        ns=told.ns,
-        interval_ps=told.interval_ps,
-        ligand_index=told.selection.ligand_index,
-        ligand_id=told.selection.ligand_id,
-        smiles=told.selection.smiles,
-        model=told.system,
-        v0=cast("VelocityRule | None", told.v0),
-        replicas=told.replicas,
-        seed=told.seed,
-        solver=cast("Solver | None", told.solver),
-        step_ps=told.step_ps,
-        temperature_k=told.temperature_k,
-        device=_device(told, device),
-        weights=_weights(told, weights),
-        command=["neuralmd", "replay", record.name],
-        on_snapshot=on_snapshot,
-    )
     with ExitStack() as stack:
         path = output
         if path is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             path = Path(folder) / f"replay{Path(told.outputs[0]).suffix}"
-        run = write_run(
-            run,
-            path,
+        run = simulate_files(
+            files["protein"],
+            files.get("ligand"),
+            output=path,
             with_protein=told.written.with_protein,
             hydrogens=told.written.hydrogens,
+            ns=told.ns,
+            interval_ps=told.interval_ps,
+            ligand_index=told.selection.ligand_index,
+            ligand_id=told.selection.ligand_id,
+            smiles=told.selection.smiles,
+            model=told.system,
+            v0=cast("VelocityRule | None", told.v0),
+            replicas=told.replicas,
+            seed=told.seed,
+            solver=cast("Solver | None", told.solver),
+            step_ps=told.step_ps,
+            temperature_k=told.temperature_k,
+            device=_device(told, device),
+            weights=_weights(told, weights),
+            command=["neuralmd", "replay", record.name],
+            on_snapshot=on_snapshot,
         )
         compared = tuple(
             _compared(told, then, path.parent / now)

@@ -157,13 +157,19 @@ def _check_folder(folder: Path, inputs: Sequence[Path]) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is not a folder.", hint="Name a folder.")
     if folder.is_dir() and not (folder / RECORD).exists():
-        # Locks alone are left where a screen was stopped before its first step.
-        others = {x.name for x in folder.iterdir()} - {_LOCKS, _SCRATCH}
+        # Locks alone are left where a screen was stopped before its first step, empty
+        # folders where somebody removed it while it ran.
+        others = {x.name for x in folder.iterdir() if _holds_files(x)}
+        others -= {_LOCKS, _SCRATCH}
         if others:
             raise OutputError(
                 f"{folder} holds files of no screen, {min(others)} for one.",
                 hint="Name a new or empty folder with --output.",
             )
+
+
+def _holds_files(path: Path) -> bool:
+    return not path.is_dir() or any(not x.is_dir() for x in path.rglob("*"))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from rdkit import Chem
 
+from neuralmd_cli.device import forget_freed, is_out_of_memory
 from neuralmd_cli.errors import NeuralMDError, SimulationError
 from neuralmd_cli.models.system import Settings, System
 from neuralmd_cli.screen.placing import Placed
@@ -20,6 +21,11 @@ MOST = 1024
 """Ligands of a batch at most: results should come now and then."""
 SHARE = 0.6
 """Of the free memory that a batch is planned for; the rest is for its larger ones."""
+
+KEPT_BYTES = 1 << 30
+"""Of main memory for the snapshots of a batch, which stay there until it is done."""
+_BYTES_PER_ATOM = 24
+"""Of a snapshot: position and velocity."""
 
 Outcome = list[Trajectory] | Exception
 
@@ -51,12 +57,13 @@ class Roller:
 
     def atoms_at_once(self) -> float:
         """Ligand atoms, replicas counted, that a batch may hold."""
+        kept = KEPT_BYTES / (_BYTES_PER_ATOM * len(self.times))
         if self.device.type != "cuda" or not self._bytes_per_atom:
-            return float("inf")
+            return kept
         free, _ = torch.cuda.mem_get_info(self.device)
         held = torch.cuda.memory_reserved(self.device)
         in_use = torch.cuda.memory_allocated(self.device)
-        return SHARE * (free + held - in_use) / self._bytes_per_atom
+        return min(kept, SHARE * (free + held - in_use) / self._bytes_per_atom)
 
     def limit(self) -> int:
         """Ligands that a batch may hold."""
@@ -115,20 +122,9 @@ class Roller:
         ]
 
     def _shrink(self, most: int) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        forget_freed(self.device)
         self.most = most if self.most is None else min(most, self.most)
         self.on_smaller(self.most)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """True if a device, or the machine, had no memory left."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text
-    )
 
 
 def _chunks(batch: Sequence[Ready], most: int, atoms: float) -> list[list[Ready]]:

@@ -173,7 +173,9 @@ def _write(
     place = assignment.folder / LIGANDS / shelf(task.number)
     started = time.perf_counter()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        # One by one: not the screen's own folder again, if somebody has removed that.
+        for folder in (place.parent, place):
+            folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"{place} cannot be made: {error.strerror}.",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pooch
 from requests import exceptions
 
-from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.errors import OutputError, WeightsError
 from neuralmd_cli.outputs import claimed
 from neuralmd_cli.transfer import (
     TIMEOUT_S,
@@ -20,6 +20,7 @@ RETRIES = 2
 PATIENCE_S = 3600.0
 """How long to wait for another process that fetches the same file."""
 CHUNK = 1 << 16  # bytes
+CACHE_HINT = "Set NEURALMD_CACHE to a folder you may write to, with space left."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +64,18 @@ def download(
         registry={what.file: known},
         retry_if_failed=retries,
     )
+    target = folder / what.file
     try:
-        target = folder / what.file
+        if _is_there(what, target):
+            return target  # whether the folder can be written to or not
         target.parent.mkdir(parents=True, exist_ok=True)
         # Whoever comes second finds the file that the first has fetched.
         with claimed(target, wait_s=PATIENCE_S):
             path = files.fetch(
                 what.file, downloader=_Sized(size=what.size, progress=progress)
             )
+    except OutputError as error:
+        raise WeightsError(f"{what.name}: {error.message}", hint=CACHE_HINT) from None
     # A requests exception is an OSError as well: the order matters.
     except exceptions.RequestException as error:
         raise _download_error(what, error) from None
@@ -82,13 +87,19 @@ def download(
     return Path(path)
 
 
+def _is_there(what: Download, target: Path) -> bool:
+    if not target.is_file():
+        return False
+    return what.sha256 is None or pooch.file_hash(str(target)) == what.sha256
+
+
 def unwritable(folder: Path, error: OSError) -> WeightsError:
     """The error of a cache that cannot be written."""
     denied = isinstance(error, PermissionError)
     reason = "permission denied" if denied else error.strerror
     return WeightsError(
         f"The weights cache {folder} cannot be written ({reason}).",
-        hint="Set NEURALMD_CACHE to a folder you may write to.",
+        hint=CACHE_HINT,
     )
 
 

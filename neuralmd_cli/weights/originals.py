@@ -10,10 +10,17 @@ import logging
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.errors import OutputError, WeightsError
 from neuralmd_cli.input_files import json_value
+from neuralmd_cli.outputs import claimed
 from neuralmd_cli.transfer import Progress
-from neuralmd_cli.weights.download import Download, download, unwritable
+from neuralmd_cli.weights.download import (
+    CACHE_HINT,
+    PATIENCE_S,
+    Download,
+    download,
+    unwritable,
+)
 from neuralmd_cli.weights.registry import Entry, compare, file_sha256
 
 SEEN_FILE = "seen.json"
@@ -38,15 +45,20 @@ def fetch_original(
             the one seen first, one that cannot be converted, or a cache that cannot
             be written.
     """
-    seen = _read_seen(cache)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as name:
+        with (
+            claimed(cache / SEEN_FILE, wait_s=PATIENCE_S),
+            tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as name,
+        ):
+            seen = _read_seen(cache)
             made, hashes = _converted(
                 entry, url, Path(name), seen, cache, progress, retries
             )
             _write_seen(cache, seen | {entry.name: hashes})
             return made.replace(cache / entry.file)
+    except OutputError as error:
+        raise WeightsError(f"{entry.name}: {error.message}", hint=CACHE_HINT) from None
     except OSError as error:
         raise unwritable(cache, error) from None
 

@@ -224,3 +224,31 @@ def test_a_score_is_the_same_after_json():
             score.to_dict() | {"rmsf_windows": [*score.rmsf_windows]}
         )
         assert str(again) == str(score)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
+def test_a_batch_that_does_not_fit_is_halved_and_nobody_skipped(monkeypatch, error):
+    """Each complex is predicted as it is alone; only one too large alone fails."""
+    model, rollout, tried = toy_model(**OURS), type(toy_model()).rollout, []
+    some = cases(WINDOW, [drifting(k) for k in range(5)])
+    settled = settings_for(model, WINDOW, Settings())
+
+    def predicted(chosen):
+        return roll_out(model, chosen, WINDOW, settled, seed=0, device=CPU)
+
+    alone = [predicted([x])[0] for x in some]
+
+    def limited(self, start, times, settings):
+        tried.append(len(start.generators))
+        if tried[-1] > most:
+            raise error("CUDA out of memory.")
+        yield from rollout(self, start, times, settings)
+
+    monkeypatch.setattr(type(model), "rollout", limited)
+    most = 2
+    for one, two in zip(alone, predicted(some), strict=True):
+        assert two.failure == ""
+        torch.testing.assert_close(one.positions, two.positions, rtol=0, atol=1e-5)
+    assert tried == [5, 3, 2, 1, 2]
+    most = 0
+    assert all("out of memory" in x.failure for x in predicted(some))

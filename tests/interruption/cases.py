@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ class Case:
     again: Callable[[Path, Path], list[str]]  # to go on after an interruption
     finals: tuple[str, ...]  # the same bytes in the end, whatever happened
     whole: Callable[[Path], bool]  # False if something looks complete and is not
+    waits: bool = False  # for others, rather than work
 
 
 def sha256(path: Path) -> str:
@@ -41,9 +43,9 @@ def _nothing(folder: Path) -> None:
 
 
 def _simulate(inputs: Path, out: Path) -> list[str]:
-    words = ["simulate", "--model", "frozen", "--ns", "20", "--interval-ps", "4"]
+    words = ["simulate", "--model", "frozen", "--ns", "2.4", "--interval-ps", "4"]
     words += ["--replicas", "1", "-p", str(PROTEIN), "-l", str(LIGAND), "--quiet"]
-    return [*words, "--with-protein", "-o", str(out / "run.dcd")]
+    return [*words, "-o", str(out / "run.dcd")]
 
 
 def _whole_run(out: Path) -> bool:
@@ -127,6 +129,26 @@ def _whole_cache(out: Path) -> bool:
     return not path.exists() or path.read_bytes() == BODY
 
 
+def missing_for_md() -> str:
+    """What molecular dynamics lacks on this machine; empty if nothing."""
+    try:
+        from neuralmd_cli.md.amber import require_md
+
+        require_md()
+    except (ImportError, NeuralMDError) as error:
+        return str(error)
+    return ""
+
+
+def _tiny(folder: Path) -> None:
+    words = [sys.executable, "-m", "tests.interruption.tiny_md", str(folder)]
+    subprocess.run(words, check=True, cwd=Path(__file__).parents[2])
+
+
+def _md(inputs: Path, out: Path) -> list[str]:
+    return ["tiny md", str(inputs), str(out)]
+
+
 CASES = {
     x.name: x
     for x in (
@@ -143,13 +165,30 @@ CASES = {
             *(("run/weights.safetensors",), _whole_training),
         ),
         Case("prepare", _many, _prepare, _prepare, ("store.h5",), _whole_store),
-        Case("fetch", _nothing, _fetch, _fetch, ("cache/x.bin",), _whole_cache),
+        Case(
+            *("fetch", _nothing, _fetch, _fetch),
+            *(("cache/x.bin",), _whole_cache),
+            waits=True,
+        ),
+        Case("md", _tiny, _md, _md, ("run.dcd", "run.pdb", "run.sdf"), _whole_run),
     )
 }
 
 
 def run_words(words: list[str]) -> None:
-    """What the program does with these words; `fetch` is of one file by its hash."""
+    """What the program does with these words; two cases are functions of it.
+
+    `fetch` is of one file by its hash, `tiny md` begins after minimisation.
+    """
+    if words[0] == "tiny md":
+        from tests.interruption.tiny_md import run
+
+        try:
+            run(Path(words[1]), Path(words[2]))
+        except NeuralMDError as error:
+            sys.stderr.write(f"Error: {error.message}")
+            sys.exit(1)
+        return
     if words[0] == "fetch":
         from neuralmd_cli.weights.download import Download, download
 

@@ -10,20 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from neuralmd_cli.errors import OutputError
+from neuralmd_cli.errors import NeuralMDError, OutputError
 from neuralmd_cli.outputs import all_or_nothing, check_output, claimed
 from neuralmd_cli.weights.download import Download, download
+from tests.holding import held_elsewhere
 from tests.interruption.cases import BODY, CASES, sha256, slow_server
+from tests.screen.poses import PROTEIN
 
 ROOT = Path(__file__).resolve().parents[2]
-HOLD = """
-import sys, time
-from pathlib import Path
-from neuralmd_cli.outputs import claimed
-with claimed(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
 
 
 def test_a_few_interruptions_change_nothing(tmp_path):
@@ -47,13 +41,8 @@ def test_a_few_interruptions_change_nothing(tmp_path):
 def held(tmp_path):
     """Another process that is writing `out.x`; the path, and the process."""
     path = tmp_path / "out.x"
-    words = [sys.executable, "-c", HOLD, str(path)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout.readline() == "held\n"
-    yield path, process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with held_elsewhere(path) as process:
+        yield path, process
 
 
 def test_a_second_process_is_refused_until_the_first_is_dead(held):
@@ -73,11 +62,14 @@ def test_a_second_process_is_refused_until_the_first_is_dead(held):
     assert os.listdir(path.parent) == []
 
 
-@pytest.mark.parametrize("name", ["simulate", "prepare"])
+@pytest.mark.parametrize(
+    ("name", "claimed_name"),
+    [("simulate", "run.dcd"), ("prepare", "store.h5"), ("train", "run")],
+)
 def test_a_command_does_not_write_what_another_is_writing(
-    tmp_path, name, monkeypatch, capfd
+    tmp_path, name, claimed_name, monkeypatch, capfd
 ):
-    """`simulate` and `data prepare` end with one message and touch nothing."""
+    """One message, and nothing is touched."""
     from typer.testing import CliRunner
 
     from neuralmd_cli.cli.main import app
@@ -86,14 +78,45 @@ def test_a_command_does_not_write_what_another_is_writing(
     case.inputs(tmp_path)
     out = tmp_path / "out"
     out.mkdir()
-    words = [sys.executable, "-c", HOLD, str(out / case.finals[0])]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
-        assert other.stdout.readline() == "held\n"
+    with held_elsewhere(out / claimed_name):
         result = CliRunner().invoke(app, case.words(tmp_path, out))
-        other.kill()
     assert result.exit_code == 1
     assert "Another process is writing" in " ".join(result.stderr.split())
     assert not any((out / x).exists() for x in case.finals)
+
+
+def test_md_does_not_work_in_a_folder_another_works_in(tmp_path):
+    """Two would write their snapshots into one file, in turn."""
+    from neuralmd_cli.md.amber import require_md
+
+    try:
+        require_md(built=True)
+    except NeuralMDError as error:
+        pytest.skip(f"the extra md is not installed: {error.message}")
+    from neuralmd_cli.md.files import Wanted, md_files
+    from neuralmd_cli.md.prepare import Inputs, Preparation
+    from neuralmd_cli.md.session import Settings
+
+    wanted = Wanted(output=tmp_path / "run.dcd")
+    inputs = Inputs(protein=PROTEIN, ligand=PROTEIN.with_name("ligand_13v.sdf"))
+    with (
+        held_elsewhere(wanted.work),
+        pytest.raises(OutputError, match="Another process is writing"),
+    ):
+        md_files(inputs, Preparation(), Settings(ns=0.1), wanted)
+    assert not wanted.work.exists()
+
+
+def test_a_data_set_is_not_fetched_twice_at_once(tmp_path, monkeypatch):
+    """Nor is anything asked of the server."""
+    from neuralmd_cli.dataset.fetching.fetch import fetch
+
+    output = tmp_path / "MD.hdf5"
+    with (
+        held_elsewhere(output),
+        pytest.raises(OutputError, match="Another process is writing"),
+    ):
+        fetch("misato-all", output, url="http://127.0.0.1:9/MD.hdf5")
 
 
 def test_two_fetches_at_once_load_once(tmp_path):
@@ -147,3 +170,33 @@ def test_a_run_killed_while_its_files_move_is_run_again(tmp_path):
     write()
     assert sorted(os.listdir(tmp_path)) == sorted(names)
     assert len({sha256(tmp_path / x) for x in names}) == 1
+
+
+def test_an_unfinished_campaign_is_gone_on_with(tmp_path, monkeypatch):
+    """What a kill draws does not depend on where the campaign was stopped."""
+    from tests.interruption import campaign as tool
+
+    drawn: list[float] = []
+
+    class Trial:
+        seconds = 0.0
+
+        def __init__(self, case, top, url):
+            self.case = case
+
+        def stopped(self, way, rng):
+            drawn.append(rng.random())
+            return True, "" if len(drawn) != 2 else "not whole"
+
+    monkeypatch.setattr(tool, "Trial", Trial)
+    monkeypatch.setattr(tool, "load", lambda: None)
+    whole, parts = tmp_path / "whole.json", tmp_path / "parts.json"
+    tool.campaign(7, 1, ["fetch", "prepare"], whole)
+    at_once, drawn[:] = list(drawn), []
+    for kills in (3, 7):
+        tool.campaign(kills, 1, ["fetch", "prepare"], parts)
+    assert drawn == at_once
+    found = json.loads(parts.read_text())
+    assert found["tried"] == 7
+    assert [x["number"] for x in found["findings"]] == [1]
+    assert found["cases"] == json.loads(whole.read_text())["cases"]

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from neuralmd_cli.errors import InputError, NeuralMDError, SimulationError
+from neuralmd_cli.errors import (
+    InputError,
+    NeuralMDError,
+    OutputError,
+    SimulationError,
+)
 from neuralmd_cli.md import dynamics
 from neuralmd_cli.md.dynamics import Runner
 from neuralmd_cli.md.files import Wanted, is_done, md_files
@@ -74,6 +79,33 @@ def test_it_goes_on_without_the_binary_checkpoint(tiny, tmp_path):
     steps = resumed.positions.diff(dim=0).abs().amax(dim=(1, 2))
     # 0.04 ps apart an atom moves some tenths of an Å; a lost frame would double it.
     assert steps.max() < 1.5
+
+
+def test_snapshots_that_were_lost_are_not_made_up(tiny, tmp_path):
+    """Cutting a file to a length it does not have would fill it with zeros."""
+    folder = tmp_path / "b"
+    with pytest.raises(Killed):
+        simulate_md(tiny.inputs, HOW, SETTINGS, folder, **FAST, on_progress=stop_at(83))
+    frames = folder / "frames.f32"
+    frames.write_bytes(frames.read_bytes()[:-1])
+    with pytest.raises(OutputError, match="some were lost") as caught:
+        simulate_md(tiny.inputs, HOW, SETTINGS, folder, **FAST)
+    assert "--restart" in caught.value.hint
+    whole = simulate_md(tiny.inputs, HOW, SETTINGS, folder, **FAST, restart=True)
+    assert len(whole.positions) == 10
+
+
+@pytest.mark.parametrize("lost", ["", "frames.f32"])
+def test_a_lost_work_folder_is_one_message(tiny, tmp_path, lost):
+    """All of it, or the snapshots alone, while the run goes on."""
+    folder = tmp_path / "b"
+
+    def lose(progress):
+        if progress.done_ps > 0.2 and (folder / "frames.f32").exists():
+            (folder / lost).unlink() if lost else shutil.rmtree(folder)
+
+    with pytest.raises(OutputError, match="cannot be worked in|some were lost"):
+        simulate_md(tiny.inputs, HOW, SETTINGS, folder, **FAST, on_progress=lose)
 
 
 def test_a_built_system_runs_where_only_openmm_is(tiny, tmp_path, monkeypatch):

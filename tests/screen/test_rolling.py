@@ -7,13 +7,14 @@ import torch
 from rdkit import Chem
 
 from neuralmd_cli.bindingnet.protein import ProteinEncoder
+from neuralmd_cli.device import is_out_of_memory
 from neuralmd_cli.errors import SimulationError
 from neuralmd_cli.models.neuralmd_sde.system import NeuralSDE
 from neuralmd_cli.screen import rolling
 from neuralmd_cli.screen.placing import Placed, Placer
 from neuralmd_cli.screen.randomness import ligand_seed
 from neuralmd_cli.screen.remembering import remember_proteins
-from neuralmd_cli.screen.rolling import Ready, Roller, is_out_of_memory
+from neuralmd_cli.screen.rolling import Ready, Roller
 from neuralmd_cli.screen.work import NoRoomError
 from neuralmd_cli.simulation import simulate_each
 from tests.toy import toy_complex, toy_system
@@ -186,3 +187,27 @@ def test_draws_belong_to_the_ligand():
     fewer = type(ligand)(**(vars(ligand) | {"bonds": ligand.bonds[1:]}))
     assert ligand_seed(5, ligand) != ligand_seed(5, fewer)
     assert 0 <= ligand_seed(5, ligand) < 2**63
+
+
+def test_long_simulations_share_smaller_batches(monkeypatch):
+    """Snapshots wait in main memory until their batch is done, which is bounded."""
+    system, sizes = toy_system(NeuralSDE), []
+    simulate = rolling.simulate_each
+
+    def counted(complexes, *arguments, **options):
+        sizes.append(len(complexes))
+        return simulate(complexes, *arguments, **options)
+
+    monkeypatch.setattr(rolling, "simulate_each", counted)
+    poses = [ready(k) for k in range(4)]
+    atoms = 2 * poses[0].placed.complex.ligand.n_atoms * len(poses[0].seeds)
+    monkeypatch.setattr(rolling, "KEPT_BYTES", 24 * len(TIMES) * atoms)
+    roll = Roller(
+        system=system,
+        settings=system.defaults,
+        times=TIMES,
+        device=torch.device("cpu"),
+        most=4,
+    )
+    assert len(roll(poses)) == 4
+    assert sizes == [2, 2]

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -207,6 +208,27 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, weights, six):
     inside = write_poses(tmp_path / "poses.sdf", 1)
     with pytest.raises(OutputError, match="an input inside"):
         screen(tmp_path, inside, weights=weights)
+
+
+def test_a_folder_that_was_removed_is_not_made_again(tmp_path, weights, six):
+    """Half a screen would lie in it; what is empty is no obstacle to the next run."""
+    from neuralmd_cli.screen import work
+
+    output, write = tmp_path / "out", work._write
+    kept = []
+
+    def removed(*given):
+        shutil.rmtree(output)
+        return write(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(work, "_write", removed)
+        with pytest.raises(OutputError):
+            screen(output, six, weights=weights, jobs=1)
+        kept += [x for x in output.rglob("*") if x.is_file()] if output.exists() else []
+    assert kept == []
+    (output / "ligands" / "000").mkdir(parents=True)
+    assert screen(output, six, weights=weights, jobs=1).finished is not None
 
 
 def test_one_process_at_a_time(tmp_path, weights, six):

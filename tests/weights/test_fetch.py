@@ -1,11 +1,14 @@
 """Weights are found, fetched and verified, or the problem is named."""
 
+import errno
+import io
+import os
 import socket
 from dataclasses import replace
 
 import pytest
 
-from neuralmd_cli.errors import WeightsError
+from neuralmd_cli.errors import OutputError, WeightsError
 from neuralmd_cli.weights.checkpoint import load_checkpoint
 from neuralmd_cli.weights.fetch import cache_dir, fetch, locate, resolve
 from neuralmd_cli.weights.registry import Registry
@@ -261,3 +264,47 @@ def test_an_unknown_name_is_refused(publish):
     hidden = replace(registry, entries=(replace(registry.entries[0], default=False),))
     with pytest.raises(WeightsError, match="without default weights"):
         resolve(registry=hidden)
+
+
+def test_a_cache_nobody_can_write_serves_what_it_has(
+    publish, server, cache, monkeypatch
+):
+    """No lock is asked for where nothing is to be written."""
+    published = publish(False)
+    cache.mkdir(parents=True)
+    (cache / "tiny.safetensors").write_bytes(published.content)
+
+    def refused(output, **more):
+        raise OutputError(f"{output} cannot be locked: read-only.", hint="x")
+
+    monkeypatch.setattr("neuralmd_cli.weights.download.claimed", refused)
+    path = fetch(published.entry, url=server.url)
+    assert path.read_bytes() == published.content
+    assert server.requests == 0
+    assert left_in(cache) == ["tiny.safetensors"]
+    path.write_bytes(b"x" * len(published.content))
+    with pytest.raises(WeightsError, match="read-only") as caught:
+        fetch(published.entry, url=server.url)
+    assert "NEURALMD_CACHE" in caught.value.hint
+
+
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_full_disk_during_a_download_leaves_nothing(
+    publish, server, cache, monkeypatch, room
+):
+    """One message, no file that looks like weights, and the next try works."""
+    published = publish(False)
+    server.answer = sending(published.content)
+
+    class Full(io.FileIO):
+        def write(self, data):
+            super().write(data[:room])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr("pooch.downloaders.open", Full, raising=False)
+        with pytest.raises(WeightsError, match="No space left") as caught:
+            fetch(published.entry, url=server.url)
+    assert "NEURALMD_CACHE" in caught.value.hint
+    assert left_in(cache) == []
+    assert fetch(published.entry, url=server.url).read_bytes() == published.content

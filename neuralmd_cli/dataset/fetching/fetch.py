@@ -8,6 +8,7 @@ from neuralmd_cli.dataset.fetching.source import MISATO, Fetched, data_url
 from neuralmd_cli.dataset.fetching.whole import fetch_whole
 from neuralmd_cli.dataset.splits import Part
 from neuralmd_cli.errors import NeuralMDError
+from neuralmd_cli.outputs import claimed
 from neuralmd_cli.transfer import Progress
 
 WHOLE = "misato-all"
@@ -46,20 +47,18 @@ def fetch(
     """
     address = data_url(url)
     if target == WHOLE and part is None:
-        return fetch_whole(
-            output or Path(WHOLE_FILE),
-            url=address,
-            source=MISATO,
-            progress=progress,
-            notify=notify,
-        )
+        path = output or Path(WHOLE_FILE)
+        with claimed(path):
+            return fetch_whole(
+                path, url=address, source=MISATO, progress=progress, notify=notify
+            )
     wanted = requested(target, part, url=address)
     require_h5py()
     from neuralmd_cli.dataset.fetching.subset import fetch_complexes
 
-    return fetch_complexes(
-        wanted.ids, output or Path(wanted.file_name), url=address, report=report
-    )
+    path = output or Path(wanted.file_name)
+    with claimed(path):
+        return fetch_complexes(wanted.ids, path, url=address, report=report)
 
 
 def require_h5py() -> None:

@@ -6,9 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.main import app
+from neuralmd_cli.dataset.own import add as own
 from neuralmd_cli.dataset.recordings import open_recordings
 from tests.dataset.own_md import own_md
 from tests.dataset.synthetic import write_complex
+from tests.holding import held_elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +130,38 @@ def test_real_runs_joined_end_to_end(shared, tmp_path):
     assert result.exit_code == 0, result.output
     assert "302 residues, ligand C33N5O5, 83 snapshots 6000 ps apart" in result.stdout
     assert "says 6e+06 ps between frames; 6000 ps were taken" in result.stderr
+
+
+def test_two_processes_do_not_write_one_store(files, tmp_path):
+    """The second ends with a message; what the first has is untouched."""
+    store = tmp_path / "own.h5"
+    run(store, files, "--name", "A")
+    before = store.read_bytes()
+    with held_elsewhere(store):
+        refused = run(store, files, "--name", "B")
+    assert refused.exit_code == 1
+    assert "Another process is writing" in " ".join(refused.stderr.split())
+    assert store.read_bytes() == before
+    assert run(store, files, "--name", "B").exit_code == 0
+    assert open_recordings(store).names == ("A", "B")
+    assert [x.name for x in tmp_path.iterdir()] == ["own.h5"]
+
+
+def test_an_entry_that_came_while_another_was_read_is_not_lost(
+    files, tmp_path, monkeypatch
+):
+    """Reading takes minutes; whoever looked at the store before must look again."""
+    store, seen = tmp_path / "own.h5", own.place_for
+    run(store, files, "--name", "A")
+
+    def late(*given, **more):
+        place = seen(*given, **more)
+        monkeypatch.setattr(own, "place_for", seen)
+        assert run(store, files, "--name", "B").exit_code == 0
+        return place
+
+    monkeypatch.setattr(own, "place_for", late)
+    refused = run(store, files, "--name", "C")
+    assert refused.exit_code == 1
+    assert "has written" in refused.stderr
+    assert open_recordings(store).names == ("A", "B")
