@@ -52,6 +52,23 @@ class Chunk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Last:
+    """An evaluation whose positions do not depend on the weights."""
+
+    positions: Float[Tensor, "atoms 3"]  # Å, a copy
+    forces: Float[Tensor, "atoms 3"]  # model units
+    with_gradients: bool
+
+    def serves(self, positions: Float[Tensor, "atoms 3"]) -> bool:
+        """True if the forces at these positions are the same, in value and slope."""
+        return (
+            not positions.requires_grad
+            and self.with_gradients == torch.is_grad_enabled()
+            and torch.equal(positions, self.positions)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What holds until an atom has moved by more than the margin."""
 
@@ -105,6 +122,7 @@ class EngineForces:
         )
         self._surroundings: Surroundings | None = None
         self._mixing: dict[int, PairMixing] = {}
+        self._last: Last | None = None
 
     def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom (eq. 9), amu Å per (time unit)².
@@ -112,13 +130,29 @@ class EngineForces:
         Args:
             positions: where the ligand atoms are now, Å.
         """
+        scale = self.binding_net.config.force_scale
+        # A ligand at rest is where it was when Euler's second step begins.
+        if self._last is not None and self._last.serves(positions):
+            return self._last.forces * scale
+        forces = self._evaluated(positions)
+        self._last = None
+        if not self.every and not positions.requires_grad:
+            self._last = Last(
+                positions=positions.clone(),
+                forces=forces,
+                with_gradients=torch.is_grad_enabled(),
+            )
+        return forces * scale
+
+    def _evaluated(
+        self, positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
         around = self._around(positions)
         parts = [
             self._of_chunk(index, chunk, around.engine, positions[chunk.rows])
             for index, chunk in enumerate(around.chunks)
         ]
-        forces = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return forces * self.binding_net.config.force_scale
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _of_chunk(
         self,
