@@ -20,6 +20,7 @@ from neuralmd_cli.bindingnet.engine.candidates import (
     near,
     pocket_candidates,
 )
+from neuralmd_cli.bindingnet.engine.cores import Cores
 from neuralmd_cli.bindingnet.engine.ligand import LigandEngine, ligand_engine
 from neuralmd_cli.bindingnet.engine.mixing import PairMixing
 from neuralmd_cli.bindingnet.engine.pocket import (
@@ -123,6 +124,7 @@ class EngineForces:
         self._surroundings: Surroundings | None = None
         self._mixing: dict[int, PairMixing] = {}
         self._last: Last | None = None
+        self.cores = Cores(on_cpu=not self.every)
 
     def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom (eq. 9), amu Å per (time unit)².
@@ -148,10 +150,12 @@ class EngineForces:
         self, positions: Float[Tensor, "atoms 3"]
     ) -> Float[Tensor, "atoms 3"]:
         around = self._around(positions)
-        parts = [
-            self._of_chunk(index, chunk, around.engine, positions[chunk.rows])
-            for index, chunk in enumerate(around.chunks)
-        ]
+
+        def of_chunk(index: int) -> Tensor:
+            chunk = around.chunks[index]
+            return self._of_chunk(index, chunk, around.engine, positions[chunk.rows])
+
+        parts = self.cores.each(of_chunk, len(around.chunks))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _of_chunk(
