@@ -111,7 +111,7 @@ def _advance(
     grid = torch.tensor([start, end], dtype=dtype, device=device)
     if solver == "euler":
         # The library's joint state would have slopes, all of them 0, for positions
-        # that do not depend on the weights, and for a force that moves nothing any more.
+        # that do not depend on the weights, and for a force that moves nothing more.
         return _euler(derivative, state, grid[0], end - start)
     # With SciPy behind it, it takes longer to import than a rollout's first steps.
     from torchdiffeq import odeint
