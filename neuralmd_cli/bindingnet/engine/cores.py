@@ -25,7 +25,7 @@ class Cores:
         self.threads: ThreadPoolExecutor | None = None
 
     def each(self, compute: Callable[[int], Tensor], count: int) -> list[Tensor]:
-        """The results of `compute` for 0, 1, ...; at once, as many as PyTorch has threads.
+        """The results of `compute` for 0, 1, ...; as many at once as there are cores.
 
         One after the other where gradients are asked for: a graph belongs to a thread.
         """

@@ -34,6 +34,7 @@ from neuralmd_cli.bindingnet.engine.reach import (
     rows_of,
     surroundings,
 )
+from neuralmd_cli.bindingnet.engine.replay import Replays, cuda_graph
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.bindingnet.protein import EncodedProtein
 from neuralmd_cli.complex import Batch
@@ -125,6 +126,8 @@ class EngineForces:
         self._mixing: dict[int, PairMixing] = {}
         self._last: Last | None = None
         self.cores = Cores(on_cpu=not self.every)
+        on_cuda = batch.positions.device.type == "cuda"
+        self.replays = Replays(cuda_graph if on_cuda else None)
 
     def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom (eq. 9), amu Å per (time unit)².
@@ -150,7 +153,13 @@ class EngineForces:
         self, positions: Float[Tensor, "atoms 3"]
     ) -> Float[Tensor, "atoms 3"]:
         around = self._around(positions)
+        return self.replays.evaluated(
+            lambda x: self._by_chunks(around, x), positions, around
+        )
 
+    def _by_chunks(
+        self, around: Surroundings, positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
         def of_chunk(index: int) -> Tensor:
             chunk = around.chunks[index]
             return self._of_chunk(index, chunk, around.engine, positions[chunk.rows])
