@@ -129,13 +129,21 @@ class EngineForces:
         on_cuda = batch.positions.device.type == "cuda"
         self.replays = Replays(cuda_graph if on_cuda else None)
 
-    def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, "atoms 3"]:
+    def __call__(
+        self,
+        positions: Float[Tensor, "atoms 3"],
+        condition: Float[Tensor, "atoms channels"] | None = None,
+    ) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom (eq. 9), amu Å per (time unit)².
 
         Args:
             positions: where the ligand atoms are now, Å.
+            condition: what else an atom should know, as in `BindingNet.forces`.
         """
         scale = self.binding_net.config.force_scale
+        if condition is not None:
+            ligand = self.ligand.told(condition)
+            return self._by_chunks(ligand, self._around(positions), positions) * scale
         # A ligand at rest is where it was when Euler's second step begins.
         if self._last is not None and self._last.serves(positions):
             return self._last.forces * scale
@@ -154,15 +162,18 @@ class EngineForces:
     ) -> Float[Tensor, "atoms 3"]:
         around = self._around(positions)
         return self.replays.evaluated(
-            lambda x: self._by_chunks(around, x), positions, around
+            lambda x: self._by_chunks(self.ligand, around, x), positions, around
         )
 
     def _by_chunks(
-        self, around: Surroundings, positions: Float[Tensor, "atoms 3"]
+        self,
+        ligand: LigandEngine,
+        around: Surroundings,
+        positions: Float[Tensor, "atoms 3"],
     ) -> Float[Tensor, "atoms 3"]:
         def of_chunk(index: int) -> Tensor:
-            chunk = around.chunks[index]
-            return self._of_chunk(index, chunk, around.engine, positions[chunk.rows])
+            own = positions[around.chunks[index].rows]
+            return self._of_chunk(index, ligand, around, own)
 
         parts = self.cores.each(of_chunk, len(around.chunks))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -170,13 +181,14 @@ class EngineForces:
     def _of_chunk(
         self,
         index: int,
-        chunk: Chunk,
-        pocket: PocketEngine,
+        ligand: LigandEngine,
+        around: Surroundings,
         positions: Float[Tensor, "atoms 3"],
     ) -> Float[Tensor, "atoms 3"]:
         config, every = self.binding_net.config, self.every
+        chunk, pocket = around.chunks[index], around.engine
         inner = near(chunk.ligand, positions, positions, config.cutoff, every=every)
-        features, self._mixing[index] = self.ligand(
+        features, self._mixing[index] = ligand(
             inner, chunk.rows, self._mixing.get(index)
         )
         outer = near(

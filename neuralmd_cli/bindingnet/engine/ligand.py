@@ -14,7 +14,7 @@ What differs from `bindingnet.ligand`, where the same numbers come out:
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -75,6 +75,10 @@ class LigandEngine:
     choice: tuple[Polynomial, ...]  # for the mixer; none: exactly
     layers: tuple[Layer, ...]
     reach: Reach  # of the radial basis
+
+    def told(self, condition: Float[Tensor, "atoms channels"]) -> "LigandEngine":
+        """The same, atoms knowing something else as well."""
+        return replace(self, own=self.own + condition)
 
     def __call__(
         self, near: Near, rows: slice, mixing: PairMixing | None
