@@ -1,6 +1,7 @@
 """Speed and memory of one rollout: 30 heavy atoms in a protein of 300 residues.
 
     python benchmarks/rollout.py [--device cuda] [--atoms 30] [--residues 300]
+    python benchmarks/rollout.py --complexes 64   # a batch against a single complex
 
 Prints JSON: snapshots per second at two evaluations a snapshot (Euler, half a snapshot
 a step), the ratios to the plain path and to one that encodes the protein at every
@@ -115,6 +116,37 @@ def rate(
     return best
 
 
+def batch_rates(
+    model: NeuralODE, complexes: int, atoms: int, residues: int, device: torch.device
+) -> dict[str, float]:
+    """Snapshots per second of a batch, all complexes together, and of one complex.
+
+    In turns, best of three each: other work on the machine then counts less.
+    """
+    sizes = {"batch": complexes, "single": 1}
+    batches = {
+        name: collate(
+            [
+                synthetic_complex(atoms, residues).to(device, torch.float32)
+                for _ in range(count)
+            ]
+        )
+        for name, count in sizes.items()
+    }
+    best = dict.fromkeys(sizes, 0.0)
+    for _ in range(3):
+        for name, count in sizes.items():
+            snapshots = max(2, 32 // count)
+            found = count * rate(cached_rollout, model, batches[name], snapshots)
+            best[name] = max(best[name], found)
+    return {
+        "complexes": complexes,
+        "snapshots_per_s": round(best["batch"], 1),
+        "snapshots_per_s_of_one_complex": round(best["single"], 1),
+        "ratio": round(best["batch"] / best["single"], 2),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -122,6 +154,7 @@ def main() -> None:
     parser.add_argument("--atoms", type=int, default=30)
     parser.add_argument("--residues", type=int, default=300)
     parser.add_argument("--snapshots", type=int, default=50)
+    parser.add_argument("--complexes", type=int, default=1)
     options = parser.parse_args()
     device = torch.device(options.device)
     torch.manual_seed(0)
@@ -129,6 +162,12 @@ def main() -> None:
         binding_net=BindingNetConfig(force_scale=0.0), step_ps=INTERVAL_PS / 2
     )
     model = NeuralODE(config).eval().to(device)
+    if options.complexes > 1:
+        size = (options.complexes, options.atoms, options.residues)
+        with torch.inference_mode():
+            found = batch_rates(model, *size, device)
+        print(json.dumps({"threads": torch.get_num_threads()} | found, indent=2))
+        return
     complex_ = synthetic_complex(options.atoms, options.residues)
     batch = collate([complex_.to(device, torch.float32)])
     with torch.inference_mode():
