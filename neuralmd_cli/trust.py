@@ -5,6 +5,12 @@ from collections.abc import Mapping
 TRUST = "How far to trust it: "
 """What every such statement begins with."""
 _KEYS = ("test_complexes", "test_skill", "test_skill_low", "test_skill_high")
+_SWING_KEYS = (
+    "test_rmsf_complexes",
+    "test_rmsf_correlation",
+    "test_rmsf_ratio",
+    "test_coverage_percent",
+)
 
 
 def trust_statement(
@@ -23,6 +29,14 @@ def trust_statement(
         return (
             f"{TRUST}{system} is a baseline, there to judge models by; "
             f"it has learned from no data.{rest}"
+        )
+    if all(key in metrics for key in _SWING_KEYS):
+        complexes, correlation, ratio, coverage = (metrics[k] for k in _SWING_KEYS)
+        return (
+            f"{TRUST}on {complexes:.0f} complexes of proteins it never saw, the "
+            f"fluctuation of atoms in {weights} correlated with MD's at "
+            f"{correlation:.2f}, was {ratio:.2f} times as large, and the 90 % interval "
+            f"of its replicas held {coverage:.0f} % of MD's displacements.{rest}"
         )
     if not all(key in metrics for key in _KEYS):
         return f"{TRUST}the weights {weights} state no test result.{rest}"

@@ -1,10 +1,9 @@
 """Every measure of the default weights on one set of recordings.
 
-    python scripts/score_defaults.py SET.hdf5 --names BACE EG5 --ode W --sde W -o FILE
+    python scripts/score_defaults.py SET.hdf5 --ode W --sde W -o FILE [--stamp]
 
 Writes JSON, and prints the tables of the model cards. Scoring a test part and then
-choosing by it spoils it. All scores are in the pocket's frame. Without `--names`, the
-whole file is scored.
+choosing by it spoils it. All scores are in the pocket's frame.
 
 Single start: from snapshots 0, 10, 20, 30 and 40, everything later is scored. Observed:
 20 snapshots seen, 80 scored, and 80 seen, 20 scored. Replicas: 32 from snapshot 0.
@@ -13,8 +12,9 @@ Single start: from snapshots 0, 10, 20, 30 and 40, everything later is scored. O
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.structure.recorded_molecule import recorded_molecule
+from neuralmd_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 from neuralmd_cli.weights.model import load_model
 
 STARTS = (0, 10, 20, 30, 40)
@@ -248,21 +249,65 @@ def print_tables(scores: dict[str, dict[str, dict[str, float]]]) -> None:
         print(f"{label}: {column.mean():.3f} ({low:.3f} to {high:.3f})")
 
 
+def ode_metrics(scores: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+    """What a run says about how far to trust it."""
+    single = [x["single"] for x in scores.values()]
+    skills = [skill(x) for x in single]
+    low, high = interval(skills)
+    return {
+        "test_skill": fmean(skills),
+        "test_skill_low": low,
+        "test_skill_high": high,
+        "test_complexes": float(len(skills)),
+        "test_mae_angstrom": fmean(x["model"] for x in single),
+        "test_mae_frozen_angstrom": fmean(x["frozen"] for x in single),
+        "test_mae_mean_pose_angstrom": fmean(x["mean_pose"] for x in single),
+        "test_skill_relaxed": fmean(skill(x["relaxed"]) for x in scores.values()),
+    }
+
+
+def sde_metrics(scores: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+    """How well its motion has the size and the places of the reference's."""
+    every = [x["replicas"] for x in scores.values()]
+    return {
+        "test_rmsf_complexes": float(len(every)),
+        "test_rmsf_correlation": fmean(x["rmsf_correlation"] for x in every),
+        "test_rmsf_ratio": fmean(x["rmsf_model"] / x["rmsf_md"] for x in every),
+        "test_coverage_percent": fmean(x["coverage_percent"] for x in every),
+        "test_sound_percent": fmean(x["sound_percent"] for x in every),
+    }
+
+
+def stamp(path: Path, metrics: dict[str, float]) -> None:
+    """Write scores into a checkpoint; tensors and config stay."""
+    checkpoint = load_checkpoint(path)
+    rounded = {k: round(v, 4) for k, v in metrics.items()}
+    kept = dict(checkpoint.metadata.metrics) | rounded
+    metadata = replace(checkpoint.metadata, metrics=kept)
+    print(path, save_checkpoint(path, checkpoint.tensors, metadata))
+
+
 def main() -> None:
     """Score and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--names", nargs="*")
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--names", nargs="*", help="only these")
     parser.add_argument("--ode", type=Path, required=True)
     parser.add_argument("--sde", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument(
+        "--stamp", action="store_true", help="write the means into both checkpoints"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     ode, sde = load_model(options.ode), load_model(options.sde)
     relaxed = SYSTEMS["relaxed"].from_config({})
     scores = {}
-    for name in options.names or recording_names(options.file):
-        case = read_case(options.file, name)
+    places = [(x, name) for x in options.files for name in recording_names(x)]
+    for file, name in places:
+        if options.names and name not in options.names:
+            continue
+        case = read_case(file, name)
         scores[name] = {
             "single": single(ode.system, case),
             "relaxed": single(relaxed, case),
@@ -276,6 +321,9 @@ def main() -> None:
         options.output.write_text(
             json.dumps({"weights": hashes, "scores": scores}, indent=1) + "\n"
         )
+    if options.stamp:
+        stamp(options.ode, ode_metrics(scores))
+        stamp(options.sde, sde_metrics(scores))
 
 
 if __name__ == "__main__":

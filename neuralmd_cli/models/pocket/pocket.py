@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from neuralmd_cli.dynamics.constraints import Shapes, shapes
 from neuralmd_cli.dynamics.elastic import ElasticLangevin, Modes, modes
-from neuralmd_cli.dynamics.grid import State, walk
+from neuralmd_cli.dynamics.grid import GRID_TOLERANCE, State, walk
 from neuralmd_cli.models.pocket.clashes import Clearance, clearance
 from neuralmd_cli.models.pocket.config import PocketConfig
 from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
@@ -162,6 +162,10 @@ class Pocket(nn.Module):
             def anchor(time_ps: float) -> Tensor:
                 return settling.at(time_ps) + unknown
 
+        step_ps, pull_steps = motion.step_ps, self.config.force_steps
+        if not motion.is_warm and _on_grid(times, step_ps * pull_steps):
+            # Without noise every step is exact, so the longest will do.
+            step_ps, pull_steps = step_ps * pull_steps, 1
         langevin = ElasticLangevin(
             modes=settling.modes,
             anchor=anchor,
@@ -170,11 +174,10 @@ class Pocket(nn.Module):
             friction_per_ps=motion.friction_per_ps,
             warmth=motion.warmth,
             draw=motion.draw,
-            pull_steps=self.config.force_steps,
+            pull_steps=pull_steps,
         )
         state = (velocities, start.batch.positions)
-        step = langevin.advance(motion.step_ps)
-        states = walk(step, state, times, motion.step_ps)
+        states = walk(langevin.advance(step_ps), state, times, step_ps)
         return states if free else map(settling.shown, states)
 
     def _unknown(
@@ -190,6 +193,12 @@ class Pocket(nn.Module):
         size = self.config.anchor_spread * (warmth / settling.known) ** 0.5
         (off,) = found.back(components * size)
         return off.to(drawn)
+
+
+def _on_grid(times: Sequence[float], step_ps: float) -> bool:
+    """True if every time is a whole number of steps."""
+    places = [x / step_ps for x in times]
+    return all(abs(x - round(x)) < GRID_TOLERANCE * max(1.0, x) for x in places)
 
 
 def robust_mean(

@@ -359,3 +359,11 @@ def test_both_the_network_and_the_push_can_be_fitted(make):
         assert model.pocket.weights.grad.abs().max() > 0
         grads = [p.grad for p in model.binding_net.parameters() if p.grad is not None]
         assert max(float(g.abs().max()) for g in grads) > 0
+
+
+def test_without_noise_more_snapshots_show_the_same_path():
+    """Whichever step is taken for them."""
+    model, start = ode(), start_of([toy_complex(19)])
+    few = path(model, start, [40.0, 80.0, 120.0])
+    many = path(model, start, [4.0 * k for k in range(1, 31)])
+    torch.testing.assert_close(many[9::10], few, atol=1e-6, rtol=0)
