@@ -14,6 +14,8 @@ from neuralmd_cli.models.system import Settings, System, VelocityRule
 from neuralmd_cli.run_record import InputFile, Selection, hashed
 from neuralmd_cli.run_warnings import (
     ligand_warnings,
+    range_warnings,
+    seen_by,
     system_warnings,
     trained_elements,
 )
@@ -146,6 +148,7 @@ def get_ready(
         *prepared.warnings,
         *system_warnings(system, settings, replicas),
         *ligand_warnings(trained_elements(system), prepared.complex.ligand),
+        *range_warnings(seen_by(system), prepared.complex, prepared.molecule),
     ]
     inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
     clock.lap("load")

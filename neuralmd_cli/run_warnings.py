@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from rdkit import Chem
 
-from neuralmd_cli.complex import Ligand
+from neuralmd_cli.complex import Complex, Ligand
+from neuralmd_cli.models.pocket.config import PocketConfig
+from neuralmd_cli.models.pocket.seen import Seen
 from neuralmd_cli.models.system import Settings, System, TrainableSystem
 from neuralmd_cli.trajectory import Check
 
@@ -38,6 +40,20 @@ def ligand_warnings(known: Sequence[int], ligand: Ligand) -> list[str]:
         f"The ligand has {', '.join(symbols)}, which these weights never saw: its "
         "atoms' motion is a guess."
     ]
+
+
+def seen_by(system: System) -> Seen | None:
+    """What the pocket of a system was fitted to, if it has one and says so."""
+    config = getattr(system, "config", None)
+    pocket = getattr(config, "pocket", None)
+    return pocket.seen if isinstance(pocket, PocketConfig) else None
+
+
+def range_warnings(
+    seen: Seen | None, complex_: Complex, molecule: Chem.Mol | None
+) -> list[str]:
+    """What about this complex is unlike all that the weights were fitted to."""
+    return [] if seen is None else seen.warnings(complex_, molecule)
 
 
 def result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:

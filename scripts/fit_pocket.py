@@ -29,6 +29,7 @@ from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
 from neuralmd_cli.models.pocket.config import PocketConfig, SpringConstants
 from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
+from neuralmd_cli.models.pocket.seen import Seen, burial
 from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.recording import Recording
@@ -221,6 +222,15 @@ def regression(samples: Sequence[Sample], config: PocketConfig) -> Regression:
     return Regression(samples=samples, columns=every, scale=squares.mean(dim=0).sqrt())
 
 
+def seen(samples: Sequence[Sample]) -> Seen:
+    """Ligands and burials of the samples."""
+    burials = [burial(x.recording.complex_at(0)) for x in samples]
+    return Seen(
+        smiles=tuple(str(x.recording.attributes["smiles"]) for x in samples),
+        atoms_around=(round(min(burials), 2), round(max(burials), 2)),
+    )
+
+
 def cross_validate(model: Regression, farthest: float) -> dict[str, object]:
     """Skill of each family by weights that never saw it, for several ridges."""
     families = [x.family for x in model.samples]
@@ -302,7 +312,7 @@ def main() -> None:
     springs = search(samples, options.seed)
     correlations, ratios = agreement(samples, springs)
     print(json.dumps({"springs": asdict(springs), "r": fmean(correlations)}))
-    config = PocketConfig(springs=springs, cage=CAGE)
+    config = PocketConfig(springs=springs, cage=CAGE, seen=seen(samples))
     model = regression(samples, config)
     validated = cross_validate(model, config.farthest)
     print(json.dumps(validated))

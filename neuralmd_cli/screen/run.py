@@ -14,7 +14,7 @@ from neuralmd_cli.dynamics.ode import Solver
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.models.system import System, VelocityRule
 from neuralmd_cli.run import device_name
-from neuralmd_cli.run_warnings import system_warnings, trained_elements
+from neuralmd_cli.run_warnings import seen_by, system_warnings, trained_elements
 from neuralmd_cli.screen.device_run import simulate_on_device
 from neuralmd_cli.screen.finish import Finished, finish
 from neuralmd_cli.screen.folder import (
@@ -230,6 +230,7 @@ class _Plan:
             | settings.chosen()
             | self.system.constants(),
             known_elements=trained_elements(self.system),
+            seen=seen_by(self.system),
             device="cpu (1 thread)" if one_thread else device_name(device),
             precision=str(self.system.dtype).removeprefix("torch."),
             trust=f"{TRUST}{self.trust()}",

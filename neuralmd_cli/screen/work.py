@@ -15,6 +15,7 @@ from neuralmd_cli.analysis.summary import summarise
 from neuralmd_cli.complex import Ligand
 from neuralmd_cli.errors import NeuralMDError, OutputError, SimulationError
 from neuralmd_cli.ligand_files import LigandFiles
+from neuralmd_cli.models.pocket.seen import Seen
 from neuralmd_cli.outputs import all_or_nothing, output_names
 from neuralmd_cli.run import seen_from, with_start
 from neuralmd_cli.run_record import (
@@ -26,7 +27,7 @@ from neuralmd_cli.run_record import (
     hashed,
     library_versions,
 )
-from neuralmd_cli.run_warnings import ligand_warnings
+from neuralmd_cli.run_warnings import ligand_warnings, range_warnings
 from neuralmd_cli.screen.journal import Entry
 from neuralmd_cli.screen.measures import flags_of, measure
 from neuralmd_cli.screen.names import shelf
@@ -66,6 +67,7 @@ class Assignment:
     model: ModelUsed | None
     dynamics: dict[str, Any]  # for the run records
     known_elements: tuple[int, ...]  # that the weights have seen
+    seen: Seen | None  # what their pocket was fitted to
     device: str  # for people
     precision: str
     trust: str  # how far to trust the weights, in words
@@ -101,6 +103,7 @@ def result(
     warnings = [
         *prepared.warnings,
         *ligand_warnings(assignment.known_elements, prepared.complex.ligand),
+        *range_warnings(assignment.seen, prepared.complex, prepared.molecule),
     ]
     entry = replace(
         blank(task),

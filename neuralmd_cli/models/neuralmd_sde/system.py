@@ -145,6 +145,11 @@ class NeuralSDE(TrainableSystem):
         """Where the size of the fluctuation comes from."""
         if self.config.is_published:
             return "The noise of these weights grows with the step: no temperature."
+        if self.config.pocket is not None:
+            return (
+                "The ligand swings about one place in a pocket that does not give way: "
+                "no unbinding, no flip, no side chain that opens."
+            )
         return (
             "How far the ligand swings as a whole is set by temperature and training "
             "data, not by this pocket: read from RMSF which atoms move more, no more."

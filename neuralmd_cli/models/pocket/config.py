@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from neuralmd_cli.complex import NEAR
+from neuralmd_cli.models.pocket.seen import Seen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +45,16 @@ class PocketConfig:
     cage: float = 20.0  # kT/Å²; of close contacts, which yield only in time
     cage_range: float = 0.5  # Å
     farthest: float = 1.0  # Å that an atom can be from its start when settled
-    anchor_spread: float = 0.9  # of a random settled pose, in units of the swing
+    anchor_spread: float = 1.3  # of a random settled pose, in units of the swing
     recent: float = 3.0  # snapshots, half-life of what counts as recent
     drift_share: float = 0.3  # of the recent mean's lead that is kept at first
     drift: float = 20.0  # snapshots, over which that fades
     robust: float = 0.5  # Å, beyond which an outlying snapshot counts less
     force_steps: int = 10  # steps between two evaluations of the network
+    seen: Seen | None = None  # what it was fitted to
 
     def __post_init__(self) -> None:
-        values = {k: v for k, v in vars(self).items() if k != "springs"}
+        values = {k: v for k, v in vars(self).items() if k not in ("springs", "seen")}
         for name, value in values.items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} is {value!r}")
@@ -70,4 +72,5 @@ class PocketConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "PocketConfig":
         """Rebuild from `to_dict`; unknown names raise TypeError."""
         springs = SpringConstants(**values["springs"])
-        return cls(**{**values, "springs": springs})
+        seen = None if values["seen"] is None else Seen.from_dict(values["seen"])
+        return cls(**{**values, "springs": springs, "seen": seen})

@@ -15,7 +15,7 @@ from neuralmd_cli.dynamics.grid import State, walk
 from neuralmd_cli.models.pocket.clashes import Clearance, clearance
 from neuralmd_cli.models.pocket.config import PocketConfig
 from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
-from neuralmd_cli.models.pocket.springs import Stiffness, stiffness, swing
+from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.models.system import Start
 
@@ -77,7 +77,10 @@ class Pocket(nn.Module):
         )
 
     def columns(
-        self, start: Start, around: Sequence[Surroundings], springs: Sequence[Float[Tensor, "_ _"]]
+        self,
+        start: Start,
+        around: Sequence[Surroundings],
+        springs: Sequence[Float[Tensor, "_ _"]],
     ) -> list[Float[Tensor, "_ 3 _"]]:
         """What is weighted; see `push.columns`."""
         known = start.molecules
