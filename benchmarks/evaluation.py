@@ -69,7 +69,7 @@ def main() -> None:
     device = torch.device(options.device)
     torch.manual_seed(0)
     config = NeuralODEConfig(
-        binding_net=BindingNetConfig(force_scale=0.0), step_ps=INTERVAL_PS / 2
+        binding_net=BindingNetConfig(force_scale=1e-4), step_ps=INTERVAL_PS / 2
     )
     contender = Contender(row="neuralmd-ode", system=NeuralODE(config).eval())
     protocol = PROTOCOLS["multi"]

@@ -4,13 +4,16 @@
 
 Prints JSON: epochs per second of a single-trajectory training (80 snapshots, batch 8)
 with the protein encoded once per step, and the ratio to the same training with every
-window's protein encoded again at every network evaluation; seconds per epoch and peak
-memory at batch 8 with a protein of its own for every window, extrapolated to MISATO's
-sets. The trajectories are synthetic, with the density of a real complex.
+window's protein encoded again at every network evaluation, from rest and with thermal
+velocities (from rest two evaluations are of the same positions, and the engine makes
+one of them; the recipe draws either for each step); seconds per epoch and peak memory
+at batch 8 with a protein of its own for every window, extrapolated to MISATO's sets.
+The trajectories are synthetic, with the density of a real complex.
 """
 
 import argparse
 import json
+import os
 import platform
 import resource
 import sys
@@ -30,6 +33,7 @@ from neuralmd_cli.bindingnet.protein import EncodedProtein
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.graph import slots
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
+from neuralmd_cli.models.system import VelocityRule
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.training.group import Group
 from neuralmd_cli.training.optimiser import make_optimiser
@@ -38,6 +42,7 @@ from neuralmd_cli.training.statistics import statistics
 from neuralmd_cli.training.step import gradient_step
 from neuralmd_cli.training.windows import Place
 
+RULES: tuple[VelocityRule, ...] = ("zero", "thermal")
 TRAINING_COMPLEXES = {"misato-100": 80, "misato-1000": 800, "misato-all": 13066}
 SNAPSHOTS, SPACING_PS = 80, 80.0
 
@@ -145,6 +150,15 @@ def peak_mb(device: torch.device) -> int:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 2**20)
 
 
+def epochs(once: Timed, again: Timed, steps: int) -> dict[str, float]:
+    """Seconds of an epoch either way."""
+    return {
+        "seconds_per_epoch_of_80_windows": round(once.best * steps, 2),
+        "seconds_with_protein_encoded_every_time": round(again.best * steps, 2),
+        "ratio": round(again.best / once.best, 2),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -152,29 +166,31 @@ def main() -> None:
     parser.add_argument("--atoms", type=int, default=30)
     parser.add_argument("--residues", type=int, default=300)
     parser.add_argument("--steps", type=int, default=4, help="of the solver")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", default="float32", choices=["float32", "bf16"])
     options = parser.parse_args()
     place = Place(device=torch.device(options.device), dtype=torch.float32)
     recording = synthetic_recording(options.atoms, options.residues)
     recipe = Recipe(
         window=float(options.steps),
-        velocity_rules=("zero",),
         streams="each",
         precision=options.precision,
     )
-    shared = replace(recipe, protein="first")
     batch = [recording] * recipe.batch_complexes
     torch.manual_seed(0)
     model = NeuralODE.for_data(statistics([recording]), BindingNetConfig(), {})
-    own = Timed(model, batch, recipe, place)
+    own = Timed(model, batch, replace(recipe, velocity_rules=("thermal",)), place)
     own.step()
     memory = peak_mb(place.device)
-    once = Timed(deepcopy(model), batch, shared, place)
-    again = Timed(encoding_again(model), batch, shared, place)
-    for _ in range(3):
-        for each in (own, once, again):
+    timed = {"own": own}
+    for rule in RULES:
+        one = replace(recipe, protein="first", velocity_rules=(rule,))
+        timed[f"{rule} once"] = Timed(deepcopy(model), batch, one, place)
+        timed[f"{rule} again"] = Timed(encoding_again(model), batch, one, place)
+    for _ in range(options.rounds):
+        for each in timed.values():
             each.step()
-    multi, single, naive = own.best, once.best, again.best
+    multi = own.best
     steps = -(-SNAPSHOTS // recipe.batch_complexes)
     print(
         json.dumps(
@@ -188,10 +204,10 @@ def main() -> None:
                 "residues": options.residues,
                 "batch": recipe.batch_complexes,
                 "evaluations_per_window": options.steps,
+                "load": round(os.getloadavg()[0], 1),
                 "single_trajectory": {
-                    "seconds_per_epoch_of_80_windows": round(single * steps, 2),
-                    "seconds_with_protein_encoded_every_time": round(naive * steps, 2),
-                    "ratio": round(naive / single, 2),
+                    rule: epochs(timed[f"{rule} once"], timed[f"{rule} again"], steps)
+                    for rule in RULES
                 },
                 "multi_trajectory": {
                     "seconds_per_step": round(multi, 3),

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from neuralmd_cli.bindingnet.engine.forces import EngineForces
+from neuralmd_cli.bindingnet.engine.replay import RECORD_AT
 from neuralmd_cli.complex import collate
 from neuralmd_cli.models.binding_force import plain_forces
 from neuralmd_cli.simulation import simulate
@@ -53,3 +54,21 @@ def test_the_engine_gives_on_cuda_what_the_plain_path_gives_on_a_cpu(exact):
     torch.testing.assert_close(
         found.cpu(), expected, rtol=0, atol=tolerance * float(expected.abs().max())
     )
+
+
+def test_evaluations_are_recorded_on_cuda():
+    """float32, as rollouts run: the graph is made, and replays the forces."""
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA device")
+    cuda = torch.device("cuda")
+    net = toy_model().float().binding_net.to(cuda)
+    batch = collate([toy_complex(k).to(cuda, torch.float32) for k in range(3)])
+    with torch.inference_mode():
+        forces, plain = EngineForces(net, batch), plain_forces(net, batch)
+        for k in range(2 * RECORD_AT):
+            place = batch.positions + 0.02 * k
+            expected = plain(place)
+            torch.testing.assert_close(
+                forces(place), expected, rtol=0, atol=1e-4 * float(expected.abs().max())
+            )
+    assert forces.replays.replay is not None

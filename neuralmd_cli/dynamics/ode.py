@@ -109,9 +109,9 @@ def _advance(
     device = state[0].device
     dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no f64
     grid = torch.tensor([start, end], dtype=dtype, device=device)
-    if solver == "euler" and not torch.is_grad_enabled():
-        # With gradients the library's joint state stays: after one step from rest the
-        # positions do not depend on the weights, and a loss must have slopes of 0.
+    if solver == "euler":
+        # The library's joint state would have slopes, all of them 0, for positions
+        # that do not depend on the weights, and for a force that moves nothing more.
         return _euler(derivative, state, grid[0], end - start)
     # With SciPy behind it, it takes longer to import than a rollout's first steps.
     from torchdiffeq import odeint

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,19 @@ from torch import Tensor
 from neuralmd_cli.bindingnet.engine.forces import EngineForces, is_covered
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import Batch
+
+
+@runtime_checkable
+class Forces(Protocol):
+    """BindingNet's forces in the pockets of a batch, in the network's unit."""
+
+    def __call__(
+        self,
+        positions: Float[Tensor, "atoms 3"],
+        condition: Float[Tensor, "atoms channels"] | None = None,
+    ) -> Float[Tensor, "atoms 3"]:
+        """Forces at positions (Å); `condition` as in `BindingNet.forces`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,20 +49,23 @@ def binding_force(
     round the matrices that it multiplies out beforehand. A subclass of the network
     that evaluates in its own way keeps it.
     """
+    return BindingForce(forces=prepared_forces(binding_net, batch), unit=unit)
+
+
+def prepared_forces(binding_net: BindingNet, batch: Batch) -> Forces:
+    """The forces in the network's unit, by the engine where `binding_force` says so."""
     device = batch.positions.device.type
     plain = type(binding_net) is not BindingNet or torch.is_autocast_enabled(device)
     if is_covered(binding_net.config) and not plain:
-        forces: Callable[[Tensor], Tensor] = EngineForces(binding_net, batch)
-    else:
-        forces = plain_forces(binding_net, batch)
-    return BindingForce(forces=forces, unit=unit)
+        return EngineForces(binding_net, batch)
+    return plain_forces(binding_net, batch)
 
 
-def plain_forces(binding_net: BindingNet, batch: Batch) -> Callable[[Tensor], Tensor]:
+def plain_forces(binding_net: BindingNet, batch: Batch) -> Forces:
     """The network as its equations are written, proteins encoded once."""
     protein = binding_net.encode_protein(batch)
 
-    def forces(positions: Tensor) -> Tensor:
-        return binding_net.forces(batch, positions, protein)
+    def forces(positions: Tensor, condition: Tensor | None = None) -> Tensor:
+        return binding_net.forces(batch, positions, protein, condition)
 
     return forces

@@ -14,9 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from neuralmd_cli.bindingnet.model import BindingNet
-from neuralmd_cli.bindingnet.protein import EncodedProtein
 from neuralmd_cli.complex import Batch
+from neuralmd_cli.models.binding_force import Forces
 from neuralmd_cli.models.system import Statistics
 from neuralmd_cli.models.thermal import normal_draws
 
@@ -88,18 +87,14 @@ class Score(Protocol):
 class NetworkScore:
     """BindingNet as a score, told the noise level, its proteins encoded once."""
 
-    network: BindingNet
+    forces: Forces
     embedding: NoiseEmbedding
-    batch: Batch
-    protein: EncodedProtein
 
     def __call__(
         self, positions: Float[Tensor, "atoms 3"], noise: Float[Tensor, " atoms"]
     ) -> Float[Tensor, "atoms 3"]:
         """Return σ times the score at positions (Å) blurred by σ (Å)."""
-        return self.network.forces(
-            self.batch, positions, self.protein, self.embedding(noise)
-        )
+        return self.forces(positions, self.embedding(noise))
 
 
 def matching_loss(

@@ -84,12 +84,18 @@ def start_pull(tethered: Tethered) -> Float[Tensor, "atoms 3"]:
 
 
 def pull_error(
-    tethered: Tethered, window: Window, objective: Objective, gain: float
+    tethered: Tethered,
+    window: Window,
+    objective: Objective,
+    gain: float,
+    pose: Float[Tensor, "atoms 3"] | None = None,
 ) -> Float[Tensor, ""]:
     """One evaluation instead of a rollout: where the force at the start points.
 
     A tethered ligand settles where the remaining force balances the tether, short
-    of the target; hence the gain.
+    of the target; hence the gain. `pose` is where it settles without that force; by
+    default at the start.
     """
-    positions = (tethered.reference + start_pull(tethered) / gain)[None]
+    rest = tethered.reference if pose is None else pose
+    positions = (rest + start_pull(tethered) / gain)[None]
     return pose_loss(positions, window.targets[-1:], window, objective)

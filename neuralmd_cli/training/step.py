@@ -74,9 +74,13 @@ def gradient_step(
     optimiser.zero_grad()
     finite = math.isfinite(total)
     if finite:
-        if loss is not None:
-            torch.autograd.backward(loss)
         parameters = list(model.parameters())
+        if loss is not None and loss.requires_grad:
+            torch.autograd.backward(loss)
+        elif loss is not None:
+            # One step from rest: the weights have not moved anything yet.
+            for parameter in parameters:
+                parameter.grad = torch.zeros_like(parameter)
         group.sum_gradients(parameters)
         limit = recipe.gradient_norm or math.inf
         finite = bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, limit)))

@@ -8,6 +8,7 @@ import torch
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import collate
+from neuralmd_cli.models.binding_force import prepared_forces
 from neuralmd_cli.models.noise import (
     NetworkScore,
     NoiseEmbedding,
@@ -142,9 +143,8 @@ def test_the_network_is_told_the_noise_level():
     network, embedding = BindingNet(config).double(), NoiseEmbedding(16).double()
     batch = collate([toy_complex()])
     with torch.no_grad():
-        protein = network.encode_protein(batch)
         score = NetworkScore(
-            network=network, embedding=embedding, batch=batch, protein=protein
+            forces=prepared_forces(network, batch), embedding=embedding
         )
         low, high = (
             score(batch.positions, torch.full((9,), x, dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""Mixed precision changes the network's arithmetic and not the positions."""
+"""A gradient step, in mixed precision too."""
 
 from dataclasses import replace
 
@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from neuralmd_cli.complex import collate
-from neuralmd_cli.training.step import _precision
+from neuralmd_cli.training.group import Group
+from neuralmd_cli.training.step import _precision, gradient_step
+from neuralmd_cli.training.windows import Place
 from tests.toy import toy_complex, toy_model
 from tests.toy_data import recording
 from tests.training.test_windows import PLAIN, windows
@@ -32,3 +34,25 @@ def test_the_network_runs_in_mixed_precision(variant):
         losses.append(float(loss.detach()))
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_a_window_that_the_weights_cannot_move_has_slopes_of_zero():
+    """One Euler step from rest: the ligand stays, and so does every weight."""
+    model = toy_model(step_ps=10.0)
+    recipe = replace(PLAIN, window=1.0, window_unit="steps", velocity_rules=("zero",))
+    before = [x.detach().clone() for x in model.parameters()]
+    result = gradient_step(
+        model,
+        torch.optim.SGD(model.parameters(), lr=1.0),
+        [recording(0)],
+        recipe=recipe,
+        pull=False,
+        generator=torch.Generator().manual_seed(0),
+        place=Place(device=torch.device("cpu"), dtype=torch.float64),
+        group=Group(),
+    )
+    assert result.is_finite
+    assert result.loss > 0
+    for old, new in zip(before, model.parameters(), strict=True):
+        assert torch.equal(old, new)
+        assert not new.grad.any()

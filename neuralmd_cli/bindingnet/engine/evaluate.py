@@ -41,26 +41,29 @@ class _BothWays(torch.autograd.Function):
     @staticmethod
     def backward(
         context: FunctionCtx, *gradients: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
         components, even, odd = context.saved_tensors  # type: ignore[attr-defined]
         a, b, c = components.transpose(0, 1).contiguous()
         degree = len(even) - 1
         of_even, of_odd = gradients[0] + gradients[1], gradients[0] - gradients[1]
         evens, odds = _powers(a, b, degree)
-        slopes: list[Tensor] = []
-        for slope in _slopes(even, odd, degree):
-            # A derivative by x₁ or x₂ makes an odd part of the even one.
-            e, o = _parts(evens, odds, c, slope[0], slope[1])
-            swapped = len(slopes) < 2
-            first, second = (o, e) if swapped else (e, o)
-            slopes.append(of_even * first + of_odd * second)
+        of_components = None
+        if context.needs_input_grad[0]:  # type: ignore[attr-defined]
+            slopes: list[Tensor] = []
+            for slope in _slopes(even, odd, degree):
+                # A derivative by x₁ or x₂ makes an odd part of the even one.
+                e, o = _parts(evens, odds, c, slope[0], slope[1])
+                swapped = len(slopes) < 2
+                first, second = (o, e) if swapped else (e, o)
+                slopes.append(of_even * first + of_odd * second)
+            of_components = torch.stack(slopes, dim=1)
         weighted = torch.stack([of_even, of_odd])
         rows = [weighted]
         for _ in range(degree):
             rows.append(rows[-1] * c)
         table = torch.stack(rows, dim=1).flatten(2)
         return (
-            torch.stack(slopes, dim=1),
+            of_components,
             table[0] @ evens.flatten(1).T,
             table[1] @ odds.flatten(1).T,
         )

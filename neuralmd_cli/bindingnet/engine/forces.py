@@ -20,6 +20,7 @@ from neuralmd_cli.bindingnet.engine.candidates import (
     near,
     pocket_candidates,
 )
+from neuralmd_cli.bindingnet.engine.cores import Cores
 from neuralmd_cli.bindingnet.engine.ligand import LigandEngine, ligand_engine
 from neuralmd_cli.bindingnet.engine.mixing import PairMixing
 from neuralmd_cli.bindingnet.engine.pocket import (
@@ -33,6 +34,7 @@ from neuralmd_cli.bindingnet.engine.reach import (
     rows_of,
     surroundings,
 )
+from neuralmd_cli.bindingnet.engine.replay import Replays, cuda_graph
 from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.bindingnet.protein import EncodedProtein
 from neuralmd_cli.complex import Batch
@@ -49,6 +51,23 @@ class Chunk:
     rows: slice  # of the ligand atoms in the batch
     ligand: Candidates
     pocket: Candidates  # residues count in the whole pocket
+
+
+@dataclass(frozen=True, kw_only=True)
+class Last:
+    """An evaluation whose positions do not depend on the weights."""
+
+    positions: Float[Tensor, "atoms 3"]  # Å, a copy
+    forces: Float[Tensor, "atoms 3"]  # model units
+    with_gradients: bool
+
+    def serves(self, positions: Float[Tensor, "atoms 3"]) -> bool:
+        """True if the forces at these positions are the same, in value and slope."""
+        return (
+            not positions.requires_grad
+            and self.with_gradients == torch.is_grad_enabled()
+            and torch.equal(positions, self.positions)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,31 +124,71 @@ class EngineForces:
         )
         self._surroundings: Surroundings | None = None
         self._mixing: dict[int, PairMixing] = {}
+        self._last: Last | None = None
+        self.cores = Cores(on_cpu=not self.every)
+        on_cuda = batch.positions.device.type == "cuda"
+        self.replays = Replays(cuda_graph if on_cuda else None)
 
-    def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Float[Tensor, "atoms 3"]:
+    def __call__(
+        self,
+        positions: Float[Tensor, "atoms 3"],
+        condition: Float[Tensor, "atoms channels"] | None = None,
+    ) -> Float[Tensor, "atoms 3"]:
         """Force on each ligand atom (eq. 9), amu Å per (time unit)².
 
         Args:
             positions: where the ligand atoms are now, Å.
+            condition: what else an atom should know, as in `BindingNet.forces`.
         """
+        scale = self.binding_net.config.force_scale
+        if condition is not None:
+            ligand = self.ligand.told(condition)
+            return self._by_chunks(ligand, self._around(positions), positions) * scale
+        # A ligand at rest is where it was when Euler's second step begins.
+        if self._last is not None and self._last.serves(positions):
+            return self._last.forces * scale
+        forces = self._evaluated(positions)
+        self._last = None
+        if not self.every and not positions.requires_grad:
+            self._last = Last(
+                positions=positions.clone(),
+                forces=forces,
+                with_gradients=torch.is_grad_enabled(),
+            )
+        return forces * scale
+
+    def _evaluated(
+        self, positions: Float[Tensor, "atoms 3"]
+    ) -> Float[Tensor, "atoms 3"]:
         around = self._around(positions)
-        parts = [
-            self._of_chunk(index, chunk, around.engine, positions[chunk.rows])
-            for index, chunk in enumerate(around.chunks)
-        ]
-        forces = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return forces * self.binding_net.config.force_scale
+        return self.replays.evaluated(
+            lambda x: self._by_chunks(self.ligand, around, x), positions, around
+        )
+
+    def _by_chunks(
+        self,
+        ligand: LigandEngine,
+        around: Surroundings,
+        positions: Float[Tensor, "atoms 3"],
+    ) -> Float[Tensor, "atoms 3"]:
+        def of_chunk(index: int) -> Tensor:
+            own = positions[around.chunks[index].rows]
+            return self._of_chunk(index, ligand, around, own)
+
+        parts = self.cores.each(of_chunk, len(around.chunks))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _of_chunk(
         self,
         index: int,
-        chunk: Chunk,
-        pocket: PocketEngine,
+        ligand: LigandEngine,
+        around: Surroundings,
         positions: Float[Tensor, "atoms 3"],
     ) -> Float[Tensor, "atoms 3"]:
         config, every = self.binding_net.config, self.every
+        chunk, pocket = around.chunks[index], around.engine
         inner = near(chunk.ligand, positions, positions, config.cutoff, every=every)
-        features, self._mixing[index] = self.ligand(
+        features, self._mixing[index] = ligand(
             inner, chunk.rows, self._mixing.get(index)
         )
         outer = near(

@@ -14,7 +14,7 @@ What differs from `bindingnet.ligand`, where the same numbers come out:
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -75,6 +75,10 @@ class LigandEngine:
     choice: tuple[Polynomial, ...]  # for the mixer; none: exactly
     layers: tuple[Layer, ...]
     reach: Reach  # of the radial basis
+
+    def told(self, condition: Float[Tensor, "atoms channels"]) -> "LigandEngine":
+        """The same, atoms knowing something else as well."""
+        return replace(self, own=self.own + condition)
 
     def __call__(
         self, near: Near, rows: slice, mixing: PairMixing | None
@@ -228,21 +232,21 @@ def ligand_engine(
         scale[1] = message.vector_scale / math.sqrt(3.0)
         scale[2] = message.vector_scale
         # There are no vectors to pass on in the first round.
-        kept = slice(None) if index else _without_middle(size, out.weight.device)
-        rows = scale.flatten()[kept]
+        kept = _whole if index else _without_middle
+        rows = kept(scale.flatten())
         layers.append(
             Layer(
                 hidden=hidden,
                 node=Affine(
-                    weight=out.weight[kept] * rows[:, None], bias=out.bias[kept] * rows
+                    weight=kept(out.weight) * rows[:, None], bias=kept(out.bias) * rows
                 ),
                 edge=Affine(
-                    weight=message.edge.weight[kept], bias=message.edge.bias[kept]
+                    weight=kept(message.edge.weight), bias=kept(message.edge.bias)
                 ),
             )
         )
-        columns.append(message.radial.weight[kept])
-        biases.append(message.radial.bias[kept])
+        columns.append(kept(message.radial.weight))
+        biases.append(kept(message.radial.bias))
     own = encoder.elements(atomic_numbers - 1)
     return LigandEngine(
         encoder=encoder,
@@ -266,6 +270,11 @@ def _with_bias(weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
     return torch.cat([torch.cat([*biases])[:, None], torch.cat([*weights])], dim=1)
 
 
-def _without_middle(size: int, device: torch.device) -> Int[Tensor, " rows"]:
-    rows = torch.arange(3 * size, device=device)
-    return rows[(rows < size) | (rows >= 2 * size)]
+def _whole(rows: Tensor) -> Tensor:
+    return rows
+
+
+def _without_middle(rows: Tensor) -> Tensor:
+    # Not by an index, whose slope is slow to sum.
+    first, _, last = rows.chunk(3)
+    return torch.cat([first, last])

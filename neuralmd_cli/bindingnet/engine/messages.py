@@ -69,7 +69,10 @@ def _columns(
 
 # PyTorch's types know neither `apply` nor what a context holds: hence the ignores.
 class _Summed(torch.autograd.Function):
-    """`summed_messages`, with slopes for all but the indices."""
+    """`summed_messages`, with slopes for all but the indices.
+
+    Products are made again for the slopes: to keep them costs more than to make them.
+    """
 
     @staticmethod
     def forward(
@@ -82,42 +85,54 @@ class _Summed(torch.autograd.Function):
         source: Tensor,
         target: Tensor,
     ) -> Tensor:
-        sent = node.index_select(0, source)
-        faded = (message.view(2, *factor.shape) * factor).view_as(message)
-        kept = (message, factor, sent, faded, vectors, direction, source, target)
+        kept = (message, factor, node, vectors, direction, source, target)
         context.save_for_backward(*kept)  # type: ignore[arg-type]
-        context.atoms = len(node)  # type: ignore[attr-defined]
-        return _passed_on(faded * sent, vectors, direction, source, target, len(node))
+        product = _faded(message, factor).mul_(node.index_select(0, source))
+        return _passed_on(product, vectors, direction, source, target, len(node))
 
     @staticmethod
     def backward(context: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        message, factor, sent, faded, vectors, direction, source, target = (
+        message, factor, node, vectors, direction, source, target = (
             context.saved_tensors  # type: ignore[attr-defined]
         )
-        atoms: int = context.atoms  # type: ignore[attr-defined]
         at_target = gradients[0].index_select(0, target)
         scalar, vector = torch.split(at_target, [1, 3], dim=1)
+        faded, sent = _faded(message, factor), node.index_select(0, source)
         product = faded * sent
         parts = _columns(product, 2 if vectors is None else 3)
         slope = torch.empty_like(message)
         slopes = _columns(slope, len(parts))
         slopes[0].copy_(scalar)
-        # As a batch of matrix products this takes six times as long.
-        axes = torch.split(vector, 1, 1), torch.split(direction, 1, 1)
-        torch.mul(axes[0][0], axes[1][0], out=slopes[-1])
-        for k in (1, 2):
-            slopes[-1].addcmul_(axes[0][k], axes[1][k])
-        of_direction = torch.bmm(vector, parts[-1].transpose(1, 2))
-        of_vectors = None
+        _along(vector, direction, slopes[-1])
+        of_direction = of_vectors = None
+        if context.needs_input_grad[4]:  # type: ignore[attr-defined]
+            of_direction = torch.bmm(vector, parts[-1].transpose(1, 2))
         if vectors is not None:
             before = vectors.index_select(0, source)
-            torch.sum(vector * before, dim=1, keepdim=True, out=slopes[1])
+            _along(vector, before, slopes[1])
             torch.mul(vector, parts[1], out=before)
             of_vectors = torch.zeros_like(vectors).index_add_(0, source, before)
-        of_node = slope.new_zeros(atoms, slope.shape[1])
-        of_node.index_add_(0, source, torch.mul(faded, slope, out=product))
+        of_node = torch.zeros_like(node).index_add_(0, source, faded.mul_(slope))
         slope.mul_(sent)
         both = torch.mul(slope, message, out=product).view(2, *factor.shape)
         of_factor = both[0] + both[1]
         slope.view(2, *factor.shape).mul_(factor)
         return slope, of_factor, of_node, of_vectors, of_direction, None, None
+
+
+def _faded(
+    message: Float[Tensor, "directed outputs"], factor: Float[Tensor, "pairs outputs"]
+) -> Float[Tensor, "directed outputs"]:
+    return (message.view(2, *factor.shape) * factor).view_as(message)
+
+
+def _along(
+    a: Float[Tensor, "directed 3 channels"],
+    b: Float[Tensor, "directed 3 some"],
+    out: Float[Tensor, "directed 1 channels"],
+) -> None:
+    """Σ a b over the axes; as a batch of products it takes six times as long."""
+    axes = torch.split(a, 1, 1), torch.split(b, 1, 1)
+    torch.mul(axes[0][0], axes[1][0], out=out)
+    for k in (1, 2):
+        out.addcmul_(axes[0][k], axes[1][k])

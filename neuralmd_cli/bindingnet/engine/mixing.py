@@ -103,7 +103,9 @@ def _mixed(
     if group.polynomial is not None:
         there, back = both_ways(torch.cat([first, second], 2), group.polynomial)
         return torch.cat([there, back.roll(group.channels, dims=1)])
-    turn = frames.new_tensor([-1.0, -1.0, 1.0])[:, None]
+    # Filled on the device: numbers sent there could not be recorded.
+    turn = frames.new_ones(3, 1)
+    turn[:2] = -1.0
     there = mixer(torch.cat([first, second], 2))
     return torch.cat([there, mixer(torch.cat([second, first], 2) * turn)])
 

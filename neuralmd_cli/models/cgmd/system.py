@@ -13,6 +13,7 @@ from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.models.autoregressive import next_snapshot, walk_moves
+from neuralmd_cli.models.binding_force import binding_force, prepared_forces
 from neuralmd_cli.models.cgmd.config import CGMDConfig
 from neuralmd_cli.models.noise import (
     TORN,
@@ -104,20 +105,18 @@ class CGMD(TrainableSystem):
 
     def move(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """From the positions of one snapshot to a guess at the next's, Å."""
-        protein = self.binding_net.encode_protein(batch)
+        forces = binding_force(self.binding_net, batch).forces
 
         def moved(positions: Tensor) -> Tensor:
-            return positions + self.binding_net.forces(batch, positions, protein)
+            return positions + forces(positions)
 
         return moved
 
     def score(self, batch: Batch) -> NetworkScore:
         """The learned score of these complexes, proteins encoded."""
         return NetworkScore(
-            network=self.score_net,
+            forces=prepared_forces(self.score_net, batch),
             embedding=self.noise_embedding,
-            batch=batch,
-            protein=self.score_net.encode_protein(batch),
         )
 
     def loss(

@@ -14,6 +14,7 @@ from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.errors import InputError, TrainingError
 from neuralmd_cli.models.autoregressive import walk_moves
+from neuralmd_cli.models.binding_force import prepared_forces
 from neuralmd_cli.models.denoisingld.config import DenoisingLDConfig
 from neuralmd_cli.models.noise import (
     TORN,
@@ -118,10 +119,8 @@ class DenoisingLD(TrainableSystem):
     def score(self, batch: Batch) -> NetworkScore:
         """The learned score of these complexes, proteins encoded."""
         return NetworkScore(
-            network=self.binding_net,
+            forces=prepared_forces(self.binding_net, batch),
             embedding=self.noise_embedding,
-            batch=batch,
-            protein=self.binding_net.encode_protein(batch),
         )
 
     def loss(

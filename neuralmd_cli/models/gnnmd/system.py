@@ -13,6 +13,7 @@ from neuralmd_cli.bindingnet.model import BindingNet
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.grid import State
 from neuralmd_cli.models.autoregressive import next_snapshot, walk_moves
+from neuralmd_cli.models.binding_force import binding_force
 from neuralmd_cli.models.gnnmd.config import GNNMDConfig
 from neuralmd_cli.models.objective import pose_loss
 from neuralmd_cli.models.system import (
@@ -72,10 +73,10 @@ class GNNMD(TrainableSystem):
 
     def move(self, batch: Batch) -> Callable[[Tensor], Tensor]:
         """From the positions of one snapshot to the next's, Å, proteins encoded."""
-        protein = self.binding_net.encode_protein(batch)
+        forces = binding_force(self.binding_net, batch).forces
 
         def moved(positions: Tensor) -> Tensor:
-            return positions + self.binding_net.forces(batch, positions, protein)
+            return positions + forces(positions)
 
         return moved
 

@@ -26,7 +26,7 @@ from neuralmd_cli.graph import slots
 from neuralmd_cli.models.initial_velocity import check_rule, initial_velocities
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.objective import pose_loss
-from neuralmd_cli.models.pocket.pocket import Pocket
+from neuralmd_cli.models.pocket.pocket import Motion, Pocket
 from neuralmd_cli.models.system import (
     Objective,
     Settings,
@@ -132,15 +132,8 @@ class NeuralODE(TrainableSystem):
         rule = settings.v0 or self.config.velocity_rule
         velocities = self.initial_velocities(start, rule)
         if self.config.pocket is not None:
-            return self.pocket.rollout(
-                start,
-                velocities,
-                times,
-                step_ps=settings.step_ps or self.config.step_ps,
-                pull=self._tethered(start.batch).pull,
-                speed=self.config.thermal_speed,
-                friction_per_ps=self.config.friction_per_ps,
-            )
+            motion = self._motion(start.batch, settings.step_ps)
+            return self.pocket.rollout(start, velocities, times, motion)
         return self.solve(
             start.batch,
             velocities,
@@ -198,8 +191,16 @@ class NeuralODE(TrainableSystem):
         """The error along a rollout from a random one of the allowed rules (eq. 13)."""
         rules = objective.velocity_rules
         drawn = int(torch.randint(len(rules), (), generator=generator))
-        settings = Settings(v0=rules[drawn])
-        states = list(self.rollout(window.start, window.times, settings))
+        start, rule = window.start, rules[drawn]
+        if self.config.pocket is not None:
+            velocities = self.initial_velocities(start, rule)
+            motion = self._motion(start.batch)
+            path = self.pocket.rollout(
+                start, velocities, window.times, motion, free=True
+            )
+        else:
+            path = self.rollout(start, window.times, Settings(v0=rule))
+        states = list(path)
         positions = torch.stack([x for _, x in states])
         return pose_loss(positions, window.targets, window, objective)
 
@@ -208,11 +209,23 @@ class NeuralODE(TrainableSystem):
     ) -> Float[Tensor, ""]:
         """Error of where the force at the start points."""
         tethered = self._tethered(window.start.batch)
-        return pull_error(tethered, window, objective, gain)
+        pose = None
+        if self.config.pocket is not None:
+            pose = self.pocket.settling(window.start).pose
+        return pull_error(tethered, window, objective, gain, pose)
 
     def pull(self, batch: Batch) -> Float[Tensor, "atoms 3"]:
         """Displacement (Å) that the force at the start would hold, if it stayed."""
         return start_pull(self._tethered(batch))
+
+    def _motion(self, batch: Batch, step_ps: float | None = None) -> Motion:
+        """How ligands move among the springs of their pockets."""
+        return Motion(
+            pull=self._tethered(batch).pull,
+            step_ps=step_ps or self.config.step_ps,
+            speed=self.config.thermal_speed,
+            friction_per_ps=self.config.friction_per_ps,
+        )
 
     def _tethered(self, batch: Batch) -> Tethered:
         return tethered_force(self.binding_net, batch, self.config)

@@ -31,7 +31,7 @@ from neuralmd_cli.models.neuralmd_sde.langevin import (
 )
 from neuralmd_cli.models.neuralmd_sde.published import NoisyForce, atom_scale
 from neuralmd_cli.models.objective import pose_loss
-from neuralmd_cli.models.pocket.pocket import Pocket
+from neuralmd_cli.models.pocket.pocket import Motion, Pocket
 from neuralmd_cli.models.system import (
     Objective,
     Settings,
@@ -179,17 +179,13 @@ class NeuralSDE(TrainableSystem):
         if temperature is None:
             temperature = ROOM_TEMPERATURE
         if self.config.pocket is not None:
-            return self.pocket.rollout(
-                start,
-                self.initial_velocities(start, rule),
-                times,
-                step_ps=settings.step_ps or self.config.step_ps,
-                pull=self._tethered(batch).pull,
-                speed=self.config.thermal_speed,
-                friction_per_ps=self.config.friction_per_ps,
+            motion = replace(
+                self._motion(batch, settings.step_ps),
                 warmth=temperature / ROOM_TEMPERATURE,
                 draw=draw,
             )
+            velocities = self.initial_velocities(start, rule)
+            return self.pocket.rollout(start, velocities, times, motion)
         langevin = self.langevin(batch, draw, temperature)
         if rule == "thermal":
             velocities = langevin.thermal_velocities()
@@ -324,8 +320,12 @@ class NeuralSDE(TrainableSystem):
             return pose_loss(positions, window.targets, window, objective)
         mean_rule: VelocityRule = "zero" if rule == "thermal" else rule
         velocities = self.initial_velocities(start, mean_rule)
-        mean = self.mean_dynamics(start.batch)
-        states = self.solve_langevin(mean, velocities, times)
+        if self.config.pocket is not None:
+            motion = self._motion(start.batch)
+            states = self.pocket.rollout(start, velocities, times, motion, free=True)
+        else:
+            mean = self.mean_dynamics(start.batch)
+            states = self.solve_langevin(mean, velocities, times)
         positions = torch.stack([x for _, x in states])
         loss = pose_loss(positions, window.targets, window, objective)
         amplitude = self.amplitude(start.batch)
@@ -340,7 +340,10 @@ class NeuralSDE(TrainableSystem):
     ) -> Float[Tensor, ""]:
         """Error of where the force at the start points."""
         tethered = self._tethered(window.start.batch)
-        return pull_error(tethered, window, objective, gain)
+        pose = None
+        if self.config.pocket is not None:
+            pose = self.pocket.settling(window.start).pose
+        return pull_error(tethered, window, objective, gain, pose)
 
     def _variances(
         self, amplitude: Amplitude, times: Sequence[float], *, thermal: bool
@@ -363,6 +366,15 @@ class NeuralSDE(TrainableSystem):
             for time in times
         ]
         return torch.stack(rows)
+
+    def _motion(self, batch: Batch, step_ps: float | None = None) -> Motion:
+        """How ligands move among the springs of their pockets, without noise."""
+        return Motion(
+            pull=self._tethered(batch).pull,
+            step_ps=step_ps or self.config.step_ps,
+            speed=self.config.thermal_speed,
+            friction_per_ps=self.config.friction_per_ps,
+        )
 
     def _tethered(self, batch: Batch) -> Tethered:
         return tethered_force(self.binding_net, batch, self.config)

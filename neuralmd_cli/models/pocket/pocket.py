@@ -48,6 +48,33 @@ class Settling:
         return velocities, self.clearance.cleared(whole, self.shape)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Motion:
+    """What a system says about how its ligands move among the springs."""
+
+    pull: Callable[[Tensor, Tensor], Tensor]  # of the network, Å
+    step_ps: float  # of the springs and the noise
+    speed: float  # coarse-grained thermal speed, Å/ps
+    friction_per_ps: float
+    warmth: float = 0.0  # temperature over 300 K
+    draw: Callable[[], Tensor] | None = None  # standard normal, [2, atoms, 3]
+
+    @property
+    def is_warm(self) -> bool:
+        """True if anything is drawn."""
+        return self.draw is not None and self.warmth > 0
+
+    def drawn(self) -> Float[Tensor, "2 atoms 3"]:
+        """The next random numbers.
+
+        Raises:
+            ValueError: nothing is drawn.
+        """
+        if self.draw is None:
+            raise ValueError("this motion draws nothing")
+        return self.draw()
+
+
 class Pocket(nn.Module):
     """Springs, and learned weights of what pushes a ligand to its settled pose."""
 
@@ -114,13 +141,9 @@ class Pocket(nn.Module):
         start: Start,
         velocities: Float[Tensor, "atoms 3"],
         times: Sequence[float],
+        motion: Motion,
         *,
-        step_ps: float,
-        pull: Callable[[Tensor, Tensor], Tensor],
-        speed: float,
-        friction_per_ps: float,
-        warmth: float = 0.0,
-        draw: Callable[[], Tensor] | None = None,
+        free: bool = False,
     ) -> Iterator[State]:
         """Yield velocities (Å/ps) and positions (Å) at each of `times` (ps).
 
@@ -128,18 +151,13 @@ class Pocket(nn.Module):
             start: the complexes.
             velocities: of the start, Å/ps.
             times: increasing.
-            step_ps: of the springs and the noise.
-            pull: of the network, Å.
-            speed: coarse-grained thermal speed, Å/ps.
-            friction_per_ps: damping.
-            warmth: temperature over 300 K.
-            draw: standard normal numbers, [2, atoms, 3] at each call; without it or
-                at no warmth, nothing is drawn and the settled pose is the likeliest.
+            motion: of the system.
+            free: as the springs have it, shapes and clashes unmended; gradients pass.
         """
         settling = self.settling(start)
         anchor: Callable[[float], Tensor] = settling.at
-        if draw is not None and warmth > 0:
-            unknown = self._unknown(settling, draw()[0], warmth)
+        if motion.is_warm:
+            unknown = self._unknown(settling, motion.drawn()[0], motion.warmth)
 
             def anchor(time_ps: float) -> Tensor:
                 return settling.at(time_ps) + unknown
@@ -147,17 +165,17 @@ class Pocket(nn.Module):
         langevin = ElasticLangevin(
             modes=settling.modes,
             anchor=anchor,
-            pull=pull,
-            speed=speed,
-            friction_per_ps=friction_per_ps,
-            warmth=warmth,
-            draw=draw,
+            pull=motion.pull,
+            speed=motion.speed,
+            friction_per_ps=motion.friction_per_ps,
+            warmth=motion.warmth,
+            draw=motion.draw,
             pull_steps=self.config.force_steps,
         )
         state = (velocities, start.batch.positions)
-        return map(
-            settling.shown, walk(langevin.advance(step_ps), state, times, step_ps)
-        )
+        step = langevin.advance(motion.step_ps)
+        states = walk(step, state, times, motion.step_ps)
+        return states if free else map(settling.shown, states)
 
     def _unknown(
         self, settling: Settling, drawn: Float[Tensor, "atoms 3"], warmth: float

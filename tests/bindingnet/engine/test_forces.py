@@ -98,6 +98,22 @@ def test_gradients_are_those_of_the_plain_path(exact):
         assert (ours - theirs).abs().max() / scale < limit, name
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_atoms_that_are_told_something_feel_what_the_plain_path_says(exact):
+    """In value and in slope by what they are told, and differently from others."""
+    net = toy_model().binding_net
+    batch = collate([toy_complex(1, atoms=14), toy_complex(2)])
+    told = torch.linspace(-1, 1, len(batch.positions) * 16, dtype=torch.float64)
+    told = told.view(-1, 16).requires_grad_()
+    engine, plain = EngineForces(net, batch, exact=exact), plain_forces(net, batch)
+    found, expected = engine(batch.positions, told), plain(batch.positions, told)
+    limit = 1e-12 if exact else 1e-5
+    assert error(found.detach(), expected.detach()) < limit
+    slopes = [torch.autograd.grad(x.square().sum(), told)[0] for x in (found, expected)]
+    assert error(*slopes) < limit
+    assert error(engine(batch.positions).detach(), expected.detach()) > 1e-3
+
+
 def test_candidates_beyond_the_cutoff_add_nothing():
     """With every candidate taken, as on a GPU where shapes must stay the same."""
     net = toy_model().binding_net

@@ -22,7 +22,7 @@ from neuralmd_cli.models.pocket.pocket import robust_mean
 from neuralmd_cli.models.pocket.push import N_COLUMNS, rigid_motions
 from neuralmd_cli.models.pocket.springs import RIGID, stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import surroundings
-from neuralmd_cli.models.system import Settings, Start
+from neuralmd_cli.models.system import Objective, Settings, Start, Window
 from tests.toy import random_motion, toy_complex
 
 NET = BindingNetConfig(channels=16, radial_functions=8, force_scale=1e-3)
@@ -335,3 +335,27 @@ def test_the_push_has_a_weight_for_every_column():
     (found,) = model.pocket.columns(start, around, springs)
     assert found.shape == (9, 3, N_COLUMNS)
     assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("make", [ode, sde])
+def test_both_the_network_and_the_push_can_be_fitted(make):
+    """A loss along the path, and one at the start, have gradients of both."""
+    complex_ = toy_complex(18)
+    model = make()
+    start = start_of([complex_])
+    window = Window(
+        start=start,
+        times=(4.0, 8.0),
+        targets=complex_.ligand.positions.expand(2, -1, -1) + 0.3,
+        rigid_pairs=rigid_pairs(start.batch.bonds, 9),
+    )
+    objective = Objective(error="mse")
+    for loss in (
+        model.loss(window, objective, torch.Generator().manual_seed(0)),
+        model.pull_loss(window, objective, 1.0),
+    ):
+        model.zero_grad()
+        loss.backward()
+        assert model.pocket.weights.grad.abs().max() > 0
+        grads = [p.grad for p in model.binding_net.parameters() if p.grad is not None]
+        assert max(float(g.abs().max()) for g in grads) > 0
