@@ -44,7 +44,8 @@ class Protein:
     Residues that follow each other in storage and share a `segments` number are
     joined by a peptide bond; a new number starts at each chain start and chain break.
     `obstacle_positions` are the heavy atoms of all that stays rigid and is not water:
-    protein, cofactors, ions. The network does not see them; the checks do.
+    protein, cofactors, ions. The network does not see them; the pocket's springs and
+    the checks do.
     """
 
     n: Float[Tensor, "residues 3"]  # Å

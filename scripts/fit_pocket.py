@@ -6,7 +6,7 @@
 On the training part of runs/pocket_split.toml: a seeded search for the constants of
 the springs (how their RMSF correlates with MD's, atom by atom), then ridge regression
 of the way to the mean pose. Prints what cross-validation over protein families says of
-either; the test part is not read.
+it, springs and ridge given; the test part is not read.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from neuralmd_cli.weights.registry import file_sha256
 
 SPLIT = Path(__file__).resolve().parents[1] / "runs" / "pocket_split.toml"
 STRIDE = 4
-"""Every so many snapshots one start; neighbours are nearly the same."""
+"""Every so many snapshots one start: neighbours are alike in the slow motions."""
 GAP = 2
 """Snapshots nearer to the start than this do not count to its mean pose."""
 PROPOSALS = 250
@@ -73,7 +73,7 @@ FIRST = SpringConstants(
 CAGE = 20.0
 """kT/Å²."""
 SPEED, FRICTION = 0.3, 1.3
-"""Å/ps and 1/ps: positions 4 ps apart correlate at 0.25 where the swing is average."""
+"""Å/ps and 1/ps: swings of average size are forgotten within some 5 ps, as in MD."""
 STEP_PS = 4.0
 
 

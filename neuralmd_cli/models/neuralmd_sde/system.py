@@ -139,6 +139,7 @@ class NeuralSDE(TrainableSystem):
             "tether_per_ps2": config.tether_per_ps2,
             "reach_angstrom": config.reach,
             "thermal_speed_300k": config.thermal_speed,
+            "pocket": None if config.pocket is None else "springs",
         }
 
     def caveat(self, settings: Settings) -> str:
@@ -179,12 +180,15 @@ class NeuralSDE(TrainableSystem):
         if temperature is None:
             temperature = ROOM_TEMPERATURE
         if self.config.pocket is not None:
+            warmth_now = temperature / ROOM_TEMPERATURE
             motion = replace(
-                self._motion(batch, settings.step_ps),
-                warmth=temperature / ROOM_TEMPERATURE,
-                draw=draw,
+                self._motion(batch, settings.step_ps), warmth=warmth_now, draw=draw
             )
+            if rule == "thermal" and not temperature:
+                rule = "zero"
             velocities = self.initial_velocities(start, rule)
+            if rule == "thermal":
+                velocities = velocities * math.sqrt(warmth_now)
             return self.pocket.rollout(start, velocities, times, motion)
         langevin = self.langevin(batch, draw, temperature)
         if rule == "thermal":

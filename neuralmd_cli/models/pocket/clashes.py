@@ -29,9 +29,10 @@ class Clearance:
     def cleared(
         self, positions: Float[Tensor, "atoms 3"], shape: Shapes
     ) -> Float[Tensor, "atoms 3"]:
-        """The pose, or for complexes with a clash the farthest one without.
+        """The pose, or for complexes with a clash the first of `SHARES` without.
 
-        A start that clashes, as one may, may go on clashing as much.
+        A start that clashes, as one may, may go on clashing as much. Where none is
+        without, it is the last: the settled shape at the start.
         """
         clashing = self._clashing(positions)
         if not bool(clashing.any()):

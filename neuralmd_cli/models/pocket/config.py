@@ -14,7 +14,8 @@ class SpringConstants:
     """Springs within the ligand and to the heavy atoms around it.
 
     Stiffnesses are in kT/Å² at 300 K (an elastic network model): the inverse of what a
-    rigid molecule feels of them is the covariance of its positions.
+    rigid molecule feels of them (`springs.swing`) is the covariance of its positions.
+    Springs of bonds, angles and stiff parts yield to a push and do not swing.
     """
 
     bond: float = 136.0
@@ -44,7 +45,7 @@ class PocketConfig:
     springs: SpringConstants = field(default_factory=SpringConstants)
     cage: float = 20.0  # kT/Å²; of close contacts, which yield only in time
     cage_range: float = 0.5  # Å
-    farthest: float = 1.0  # Å that an atom can be from its start when settled
+    farthest: float = 1.0  # Å that the push moves an atom at most
     anchor_spread: float = 1.3  # of a random settled pose, in units of the swing
     recent: float = 3.0  # snapshots, half-life of what counts as recent
     drift_share: float = 0.3  # of the recent mean's lead that is kept at first
@@ -72,5 +73,6 @@ class PocketConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "PocketConfig":
         """Rebuild from `to_dict`; unknown names raise TypeError."""
         springs = SpringConstants(**values["springs"])
-        seen = None if values["seen"] is None else Seen.from_dict(values["seen"])
+        found = values.get("seen")
+        seen = None if found is None else Seen.from_dict(found)
         return cls(**{**values, "springs": springs, "seen": seen})

@@ -42,7 +42,7 @@ class Settling:
         return self.pose + math.exp(-time_ps / self.fading_ps) * self.lead
 
     def shown(self, state: State) -> State:
-        """A state as a molecule that nothing overlaps."""
+        """A state with its shape kept, and clear of the pocket."""
         velocities, positions = state
         whole = self.shape.restored(positions, self.pose)
         return velocities, self.clearance.cleared(whole, self.shape)
@@ -83,8 +83,13 @@ class Pocket(nn.Module):
         self.config = config
         self.weights = nn.Parameter(torch.zeros(N_COLUMNS))
 
-    def settling(self, start: Start) -> Settling:
-        """Where these ligands settle; computed on the CPU in float64, once."""
+    def settling(self, start: Start, *, warm: bool = False) -> Settling:
+        """Where these ligands settle; computed on the CPU in float64, once.
+
+        Without noise what is shown is the settled pose itself, after several snapshots
+        a mean of positions, bonds shortened by it. What is `warm` has the shape of the
+        last snapshot.
+        """
         batch, config = start.batch, self.config
         around = surroundings(batch)
         springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
@@ -93,12 +98,13 @@ class Pocket(nn.Module):
         parts = [x.stiff for x in around]
         spacing = start.spacing_ps or 1.0
         n = len(start.snapshots)
+        whole = batch.positions if warm and n > 1 else pose
         return Settling(
             modes=modes(swings, batch.atom_complex, batch.positions),
             pose=pose,
             lead=lead,
             fading_ps=config.drift * spacing,
-            shape=shapes(parts, pose, batch.masses, batch.atom_complex),
+            shape=shapes(parts, whole, batch.masses, batch.atom_complex),
             clearance=clearance(around, batch),
             known=1.0 + (n - 1) / RELATED,
         )
@@ -154,7 +160,7 @@ class Pocket(nn.Module):
             motion: of the system.
             free: as the springs have it, shapes and clashes unmended; gradients pass.
         """
-        settling = self.settling(start)
+        settling = self.settling(start, warm=motion.is_warm)
         anchor: Callable[[float], Tensor] = settling.at
         if motion.is_warm:
             unknown = self._unknown(settling, motion.drawn()[0], motion.warmth)
@@ -163,8 +169,9 @@ class Pocket(nn.Module):
                 return settling.at(time_ps) + unknown
 
         step_ps, pull_steps = motion.step_ps, self.config.force_steps
-        if not motion.is_warm and _on_grid(times, step_ps * pull_steps):
-            # Without noise every step is exact, so the longest will do.
+        still = not motion.is_warm and len(start.snapshots) == 1
+        if still and _on_grid(times, step_ps * pull_steps):
+            # Without noise or a fading lead every step is exact: take the longest.
             step_ps, pull_steps = step_ps * pull_steps, 1
         langevin = ElasticLangevin(
             modes=settling.modes,

@@ -246,9 +246,12 @@ def test_at_zero_kelvin_nothing_is_drawn():
     cold, still = sde(), ode()
     still.load_state_dict(cold.state_dict())
     start = start_of([complex_])
-    torch.testing.assert_close(
-        path(cold, start, temperature_k=0.0, v0="zero"), path(still, start, v0="zero")
-    )
+    settings = Settings(temperature_k=0.0)
+    assert not cold.is_random(settings)
+    for rule in ("zero", "thermal"):
+        torch.testing.assert_close(
+            path(cold, start, temperature_k=0.0, v0=rule), path(still, start, v0="zero")
+        )
 
 
 def test_replicas_settle_in_different_places():
@@ -361,9 +364,15 @@ def test_both_the_network_and_the_push_can_be_fitted(make):
         assert max(float(g.abs().max()) for g in grads) > 0
 
 
-def test_without_noise_more_snapshots_show_the_same_path():
-    """Whichever step is taken for them."""
-    model, start = ode(), start_of([toy_complex(19)])
+@pytest.mark.parametrize("seen", [1, 5])
+def test_without_noise_more_snapshots_show_the_same_path(seen):
+    """Whichever step is taken for them, also while what was seen last still fades."""
+    complex_ = toy_complex(19)
+    x = complex_.ligand.positions
+    model, start = ode(), start_of([complex_])
+    if seen > 1:
+        drift = 0.1 * torch.arange(seen - 1, -1, -1).double()[:, None, None]
+        start = replace(start, observed=x - drift, spacing_ps=4.0)
     few = path(model, start, [40.0, 80.0, 120.0])
     many = path(model, start, [4.0 * k for k in range(1, 31)])
     torch.testing.assert_close(many[9::10], few, atol=1e-6, rtol=0)
