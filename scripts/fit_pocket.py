@@ -62,13 +62,13 @@ SEARCHED = {
 }
 """Ranges of the search, even in the logarithm; `contact` is the unit until the end."""
 FIRST = SpringConstants(
-    bond=100,
-    angle=40,
-    stiff_part=20,
-    torsion=1,
-    contact=1,
-    contact_cutoff=12,
-    polar=3,
+    bond=100.0,
+    angle=40.0,
+    stiff_part=20.0,
+    torsion=1.0,
+    contact=1.0,
+    contact_cutoff=12.0,
+    polar=3.0,
     isotropy=0.4,
     background=0.5,
 )

@@ -86,7 +86,7 @@ def train(
         epochs=epochs,
     )
     # Under torchrun, one process speaks for all.
-    silent = quiet or os.environ.get("RANK", "0") != "0"
+    silent = quiet or not _leads()
     try:
         with (
             training_progress(quiet=silent) as shown,
@@ -145,7 +145,8 @@ class _Runner:
         from neuralmd_cli.training.train import train as fit
 
         with ExitStack() as stack:
-            stack.enter_context(claimed(folder.path))
+            if _leads():  # the others of a torchrun write nothing
+                stack.enter_context(claimed(folder.path))
             logs = [self.shown.on_epoch]
             if self.tensorboard:
                 log = tensorboard_log(folder.path / TENSORBOARD)
@@ -164,6 +165,11 @@ class _Runner:
                 on_batch=self.shown.on_batch,
                 should_stop=self.should_stop,
             )
+
+
+def _leads() -> bool:
+    """True for the one process of a torchrun that writes, and without torchrun."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _search(grid: str, request: "Request", output: Path, run: _Runner) -> list["Cell"]:

@@ -110,11 +110,15 @@ def test_the_model_may_be_named_beside_its_weights(tmp_path, weights):
     assert result.exit_code == 0, result.stderr
 
 
-def test_weights_no_better_than_a_frozen_ligand_are_called_that(tmp_path):
-    """The bundled weights, whose interval holds zero."""
+def test_a_run_says_how_good_its_weights_are(tmp_path):
+    """The bundled weights, by their own test."""
     ligand = EXAMPLE / "ligand_13v.sdf"
-    result = run("--ligand", ligand, "-o", tmp_path / "traj.dcd", "--ns", 0.4)
-    assert "a frozen ligand does as well: do not rely on this" in result.stdout
+    for model, words in (("neuralmd-ode", "had skill"), ("neuralmd-sde", "with MD's")):
+        output = tmp_path / f"{model}.dcd"
+        result = run("--ligand", ligand, "-o", output, "--ns", 0.4, "--model", model)
+        assert "complexes of proteins it never saw" in result.stdout
+        assert words in result.stdout
+        assert "do not rely on this" not in result.stdout
 
 
 def test_json_on_stdout_is_the_record(tmp_path, weights):
