@@ -6,8 +6,8 @@
 `--md`: per recording, the RMSF of heavy atoms in MD, and of the model from the first
 snapshot on, over the same time and over 8 ns; and how the two correlate over atoms.
 The model forgets within some 0.3 ns, so in a short run it has not swung out yet.
-`--complexes`: 8 ns of each folder at 300 K: what happened to bonds, how far atoms
-went, how they swung.
+`--complexes`: `--ns` of each folder at 300 K: what happened to bonds, how far atoms
+went, how they swung, whether a frame clashed.
 """
 
 import argparse
@@ -15,8 +15,10 @@ import time
 from pathlib import Path
 
 import torch
+from rdkit import Chem
 from torch import Tensor
 
+from neuralmd_cli.analysis.validity import CLASH_SHARE
 from neuralmd_cli.complex import Complex
 from neuralmd_cli.graph import distances
 from neuralmd_cli.misato import read_recording
@@ -31,16 +33,22 @@ DISCARDED_NS = 0.4
 """Before it, the model is still on its way from the start."""
 
 
-def run(system: System, complex_: Complex, ns: float, interval: float) -> Tensor:
+def run(
+    system: System,
+    complex_: Complex,
+    ns: float,
+    interval: float,
+    replicas: int = REPLICAS,
+) -> Tensor:
     """Positions [replicas, frames, atoms, 3], Å."""
-    replicas = simulate(
+    found = simulate(
         complex_,
         system,
         times=snapshot_times(ns, interval),
-        replicas=REPLICAS,
+        replicas=replicas,
         device=torch.device("cpu"),
     )
-    return torch.stack([x.positions for x in replicas])
+    return torch.stack([x.positions for x in found])
 
 
 def rmsf(positions: Tensor) -> Tensor:
@@ -68,12 +76,27 @@ def md_row(system: System, path: Path, name: str) -> list[str]:
     ]
 
 
-def complex_row(system: System, folder: Path) -> list[str]:
-    """Bonds, excursions and fluctuation of 8 ns."""
+def clashing(complex_: Complex, positions: Tensor) -> float:
+    """Share of frames in which the ligand runs into the protein."""
+    table = Chem.GetPeriodicTable()
+    ligand, protein = complex_.ligand, complex_.protein
+    own = torch.tensor([table.GetRvdw(z) for z in ligand.atomic_numbers.tolist()])
+    radii = [table.GetRvdw(z) for z in protein.obstacle_numbers.tolist()]
+    closest = CLASH_SHARE * (own[:, None] + torch.tensor(radii))
+    frames = positions.flatten(0, 1)
+    hit = [
+        bool((torch.cdist(x, protein.obstacle_positions) < closest).any())
+        for x in frames
+    ]
+    return sum(hit) / len(hit)
+
+
+def complex_row(system: System, folder: Path, ns: float, replicas: int) -> list[str]:
+    """Bonds, excursions, fluctuation and clashes."""
     complex_ = prepare(folder / "protein.pdb", folder / "ligand.sdf").complex
     ligand = complex_.ligand
     began = time.process_time()
-    x = run(system, complex_, NS, INTERVAL_PS)
+    x = run(system, complex_, ns, INTERVAL_PS, replicas)
     spent = time.process_time() - began
     change = distances(x, ligand.bonds) - distances(ligand.positions, ligand.bonds)
     share = change.abs() / distances(ligand.positions, ligand.bonds)
@@ -84,6 +107,7 @@ def complex_row(system: System, folder: Path) -> list[str]:
     memory = (about[:, 1:] * about[:, :-1]).sum() / about.square().sum()
     return [
         folder.name,
+        "yes" if bool(x.isfinite().all()) else "no",
         str(ligand.n_atoms),
         f"{100 * float((share < 0.25).float().mean()):.0f}",
         f"{float(change.abs().max()):.4f}",
@@ -91,7 +115,8 @@ def complex_row(system: System, folder: Path) -> list[str]:
         f"{float(swing.min()):.2f} - {float(swing.max()):.2f}",
         f"{float(swing.mean()):.2f}",
         f"{float(memory):.2f}",
-        f"{1000 * spent / (x.shape[0] * NS * 1000 / system.defaults.step_ps):.1f}",
+        f"{spent / x.shape[0] / ns:.2f}",
+        f"{100 * clashing(complex_, x):.0f}",
     ]
 
 
@@ -102,6 +127,8 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--md", nargs="*", default=[])
     parser.add_argument("--complexes", action="store_true")
+    parser.add_argument("--ns", type=float, default=NS)
+    parser.add_argument("--replicas", type=int, default=REPLICAS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     system = load_model(options.weights).system
@@ -117,13 +144,16 @@ def main() -> None:
             print(f"| {' | '.join(row)} |", flush=True)
     if options.complexes:
         print(
-            "| complex | atoms | bonds intact, % | largest bond change, Å | farthest "
-            "atom, Å | RMSF, Å | mean RMSF | correlation after 80 ps | "
-            f"CPU ms per step of {REPLICAS} replicas |"
+            "| complex | finite | atoms | bonds intact, % | largest bond change, Å | "
+            "farthest atom, Å | RMSF, Å | mean RMSF | correlation after 80 ps | "
+            "CPU s per ns | frames that clash, % |"
         )
-        print("|---" * 9 + "|")
+        print("|---" * 11 + "|")
         for folder in sorted(x for x in (data / "complexes").iterdir() if x.is_dir()):
-            print(f"| {' | '.join(complex_row(system, folder))} |", flush=True)
+            print(
+                f"| {' | '.join(complex_row(system, folder, options.ns, options.replicas))} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
