@@ -150,10 +150,8 @@ def main() -> None:
         )
         print("|---" * 11 + "|")
         for folder in sorted(x for x in (data / "complexes").iterdir() if x.is_dir()):
-            print(
-                f"| {' | '.join(complex_row(system, folder, options.ns, options.replicas))} |",
-                flush=True,
-            )
+            row = complex_row(system, folder, options.ns, options.replicas)
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
