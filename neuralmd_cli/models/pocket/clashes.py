@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from neuralmd_cli.analysis.validity import CLASH_SHARE
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.constraints import Shapes
 from neuralmd_cli.models.pocket.surroundings import Surroundings
 
 CLOSEST = 0.76
-"""Share of the sum of van der Waals radii; PoseBusters calls a clash below 0.75."""
+"""Share of the sum of van der Waals radii that is kept, where the start has it."""
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
 """Of the way from the start to a pose, tried in turn."""
 
@@ -67,9 +68,13 @@ def clearance(around: Sequence[Surroundings], batch: Batch) -> Clearance:
     for line, one in enumerate(around):
         n, m = len(one.positions), len(one.obstacles)
         obstacles[line, :m] = one.obstacles
-        limit = CLOSEST * (one.radii[:, None] + one.obstacle_radii)
+        sums = one.radii[:, None] + one.obstacle_radii
         distance, _ = one.contacts(one.positions)
-        closest[first : first + n, :m] = torch.minimum(limit, distance * 0.99)
+        # The start is clear of it by a little, or clashes itself and may go on so.
+        slack = 0.99 * distance
+        near = torch.where(distance > CLASH_SHARE * sums, CLASH_SHARE * sums, slack)
+        limit = torch.where(slack > CLOSEST * sums, CLOSEST * sums, near)
+        closest[first : first + n, :m] = limit
         first += n
     return Clearance(
         start=batch.positions,
