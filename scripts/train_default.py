@@ -1,9 +1,10 @@
-"""Train the bundled default weights and score them once on the held-out targets.
+"""Train the BindingNet of the default weights; `fit_pocket.py` then adds the pocket.
 
     python scripts/train_default.py --data ../shared/data/md --out FILE.safetensors
 
 The training is `neuralmd train --preset default --split runs/md_split.toml` on the 4 ps
-file; it is resumed if --run holds it. Prints one JSON line per epoch and test complex.
+file; it is resumed if --run holds it. Prints one JSON line per epoch and test complex;
+that old test part is in the training part of the pocket.
 """
 
 import argparse
