@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from neuralmd_cli.md import dynamics
-from neuralmd_cli.md.dynamics import Progress
+from neuralmd_cli.md.outcome import Progress
 from neuralmd_cli.md.prepare import Inputs, Preparation
 from neuralmd_cli.md.session import Settings, simulate_md
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from neuralmd_cli.md.dynamics import Progress
+    from neuralmd_cli.md.outcome import Progress
 
 LINE_SECONDS = 60.0
 

@@ -4,7 +4,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from neuralmd_cli.errors import OutputError, SimulationError
 from neuralmd_cli.md.frames import FrameFile
+from neuralmd_cli.md.outcome import Measured, Outcome, Progress
 from neuralmd_cli.md.plan import (
     MINIMISATION_ITERATIONS,
     STEP_PS,
@@ -35,41 +36,10 @@ _PIECE_SECONDS = 2.0
 _LARGEST_NM = 1e4
 _MOLAR_GAS = 0.00831446261815324  # kJ/mol/K
 _NAN_HINT = (
-    "Look at the starting pose for clashes (`neuralmd stability`); then try another "
-    "--seed, or --charges am1-bcc if they were fast ones."
+    "The same command goes on from the last good state with other random forces. If "
+    "that breaks down too: look at the starting pose for clashes (`neuralmd "
+    "stability`), and --restart with another --seed, or with --charges am1-bcc."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a run is."""
-
-    stage: str
-    done_ps: float
-    total_ps: float
-    ns_per_day: float  # of this session
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """What is read off at each frame."""
-
-    time_ps: float
-    temperature_k: float
-    potential_kj: float
-    kinetic_kj: float
-    volume_nm3: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a run went."""
-
-    measured: tuple[Measured, ...]
-    continued: int  # times it went on from what was kept
-    exact: bool  # each time from a checkpoint of the same platform
-    seconds: float  # of all sessions
-    ns_per_day: float
 
 
 class Runner:
@@ -181,6 +151,11 @@ class Runner:
 
     def _speed_of_all(self) -> float:
         return self.plan.end * STEP_PS / 1000 / max(self.seconds, 1e-9) * 86400
+
+    @property
+    def has_begun(self) -> bool:
+        """True if the folder keeps a state to go on from."""
+        return self._read_kept() is not None
 
     def _next_piece(self, stage: Stage) -> int:
         """Steps up to the next frame, the stage's end, or a look at the numbers."""

@@ -11,7 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from neuralmd_cli.analysis.geometry import superpose_onto
-from neuralmd_cli.md.dynamics import Measured
+from neuralmd_cli.md.outcome import Measured
 from neuralmd_cli.md.prepare import Prepared
 from neuralmd_cli.topology import complex_topology, ligand_topology
 from neuralmd_cli.trajectory import Check

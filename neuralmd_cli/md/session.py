@@ -14,7 +14,8 @@ from torch import Tensor
 
 from neuralmd_cli.analysis.summary import summarise
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.md.dynamics import Outcome, Progress, Runner
+from neuralmd_cli.md.dynamics import Runner
+from neuralmd_cli.md.outcome import Outcome, Progress
 from neuralmd_cli.md.plan import HEATING_PS, Plan, default_equilibration, plan
 from neuralmd_cli.md.platform import Place, choose_platform
 from neuralmd_cli.md.prepare import (
@@ -118,7 +119,6 @@ def simulate_md(
         begin = time.perf_counter()
         prepared = prepare_md(inputs, how, folder, on_step=on_step)
         ready = time.perf_counter()
-        on_step("minimising")
         system = simulated(
             prepared.built,
             prepared.chains,
@@ -130,6 +130,7 @@ def simulate_md(
         )
         options = {} if keep_seconds is None else {"keep_seconds": keep_seconds}
         runner = Runner(system, stages, folder, place, seed=settings.seed, **options)
+        on_step("going on from the state kept" if runner.has_begun else "minimising")
         outcome = runner.run(on_progress)
         frames = runner.frames.read()
     done = time.perf_counter()

@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from neuralmd_cli.md.dynamics import Progress
 from neuralmd_cli.md.files import Wanted, is_done, md_files
+from neuralmd_cli.md.outcome import Progress
 from neuralmd_cli.md.prepare import Inputs, Preparation
 from neuralmd_cli.md.session import Settings, simulate_md
 from tests.md.tiny import write_tiny
