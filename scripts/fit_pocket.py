@@ -1,6 +1,6 @@
 """Fit what a pocket does to its ligand, and make the two default checkpoints.
 
-    python scripts/fit_pocket.py ../shared/data/md --binding-net BINDINGNET \
+    python scripts/fit_pocket.py SET.hdf5 [SET.hdf5] --binding-net BINDINGNET \
         --ode weights/neuralmd-ode.safetensors --sde weights/neuralmd-sde.safetensors
 
 On the training part of runs/pocket_split.toml: a seeded search for the constants of
@@ -24,11 +24,18 @@ from torch import Tensor
 
 from neuralmd_cli.benchmark.starts import l1_error
 from neuralmd_cli.complex import collate
-from neuralmd_cli.misato import read_recording
+from neuralmd_cli.dataset.recordings import Recordings, open_recordings
+from neuralmd_cli.dynamics.constraints import shapes
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
 from neuralmd_cli.models.pocket.config import PocketConfig, SpringConstants
-from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
+from neuralmd_cli.models.pocket.push import (
+    N_COLUMNS,
+    SHAPELY,
+    columns,
+    relaxations,
+    settled_move,
+)
 from neuralmd_cli.models.pocket.seen import Seen, burial
 from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
@@ -43,10 +50,17 @@ from neuralmd_cli.weights.checkpoint import (
 from neuralmd_cli.weights.registry import file_sha256
 
 SPLIT = Path(__file__).resolve().parents[1] / "runs" / "pocket_split.toml"
-FAMILIES = (("JAK1", "JAK2", "TYK2"), ("BRD4", "TAF12"), ("THROMBIN", "UROKINASE"))
+FAMILIES = (
+    ("JAK1", "JAK2", "TYK2"),
+    ("BRD4", "TAF12"),
+    ("THROMBIN", "UROKINASE"),
+    ("CDK2", "CDK8"),
+)
 """Left out together in cross-validation; every other target is alone."""
 STRIDE = 4
 """Every so many snapshots one start: neighbours are alike in the slow motions."""
+SCORED = 3
+"""Every so many starts one is scored in cross-validation."""
 GAP = 2
 """Snapshots nearer to the start than this do not count to its mean pose."""
 PROPOSALS = 250
@@ -105,9 +119,9 @@ class Sample:
         return self.positions[near.abs() >= GAP]
 
 
-def read_sample(file: Path, name: str, family: str) -> Sample:
+def read_sample(file: Recordings, name: str, family: str) -> Sample:
     """A recording and what is around its ligand at each start."""
-    recording = read_recording(file, name).superposed("pocket")
+    recording = file.read(name, "pocket")
     starts = tuple(range(0, recording.n_frames, STRIDE))
     around = [surroundings(collate([recording.complex_at(s)]))[0] for s in starts]
     return Sample(
@@ -165,6 +179,7 @@ class Regression:
 
     samples: Sequence[Sample]
     columns: Sequence[Tensor]  # of each sample, [starts, atoms, 3, columns]
+    resting: Sequence[Tensor]  # of each sample, [starts, atoms, 3], Å
     scale: Tensor  # of each column
 
     def weights(self, chosen: Sequence[int], ridge: float) -> Tensor:
@@ -191,19 +206,28 @@ class Regression:
         """Skill of the settled poses, mean over the starts of a sample."""
         sample, values = self.samples[k], []
         moves = settled_move(list(self.columns[k]), weights, farthest)
-        for start, move in zip(sample.starts, moves, strict=True):
+        for number in range(0, len(sample.starts), SCORED):
+            start = sample.starts[number]
             later, x = sample.later(start), sample.positions[start]
+            pose = self.whole(k, number, x + moves[number].to(x))
             frozen = l1_error(x.expand_as(later), later)
             best = l1_error(later.mean(dim=0).expand_as(later), later)
-            ours = l1_error((x + move.to(x)).expand_as(later), later)
+            ours = l1_error(pose.expand_as(later), later)
             values.append([frozen - ours, frozen - best])
         gained, possible = (fmean(x) for x in zip(*values, strict=True))
         return gained / possible
 
+    def whole(self, k: int, number: int, pose: Tensor) -> Tensor:
+        """A pose with the shape of the start at rest, as it is shown."""
+        around, resting = self.samples[k].around[number], self.resting[k][number]
+        one = torch.zeros(len(pose), dtype=torch.long)
+        shape = shapes([around.stiff], resting, torch.ones(len(pose)), one)
+        return shape.restored(pose, resting.to(pose))
+
 
 def regression(samples: Sequence[Sample], config: PocketConfig) -> Regression:
     """Columns of every start of every sample."""
-    every = []
+    every, resting = [], []
     for sample in samples:
         recording = sample.recording
         molecule = recorded_molecule(
@@ -212,16 +236,16 @@ def regression(samples: Sequence[Sample], config: PocketConfig) -> Regression:
             smiles=str(recording.attributes["smiles"]),
             where=recording.name,
         )
-        every.append(
-            torch.stack(
-                [
-                    columns(x, molecule, stiffness(x, config.springs), config)
-                    for x in sample.around
-                ]
-            )
-        )
+        relaxed = [relaxations(x, molecule) for x in sample.around]
+        found = [
+            columns(x, poses, stiffness(x, config.springs), config)
+            for x, poses in zip(sample.around, relaxed, strict=True)
+        ]
+        every.append(torch.stack(found))
+        resting.append(torch.stack([x[SHAPELY] for x in relaxed]))
     squares = torch.cat([x.reshape(-1, N_COLUMNS) for x in every]).square()
-    return Regression(samples=samples, columns=every, scale=squares.mean(dim=0).sqrt())
+    scale = squares.mean(dim=0).sqrt()
+    return Regression(samples=samples, columns=every, resting=resting, scale=scale)
 
 
 def seen(samples: Sequence[Sample]) -> Seen:
@@ -289,18 +313,20 @@ def checkpoints(
 def main() -> None:
     """Fit and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
+    parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--binding-net", type=Path, required=True)
     parser.add_argument("--ode", type=Path, required=True)
     parser.add_argument("--sde", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    file = options.data / "droplet_4ps.hdf5"
+    opened = [open_recordings(x) for x in options.files]
+    places = {name: x for x in opened for name in x.names}
     split = tomllib.loads(SPLIT.read_text())
     families = {x: family for family in FAMILIES for x in family}
     samples = [
-        read_sample(file, x, "/".join(families.get(x, (x,)))) for x in split["train"]
+        read_sample(places[x], x, "/".join(families.get(x, (x,))))
+        for x in split["train"]
     ]
     halves = [sorted({x.family for x in samples})[k::2] for k in (0, 1)]
     for half in halves:
@@ -326,7 +352,7 @@ def main() -> None:
             name=name,
             model=name,
             config=described,
-            training_data={file.name: file_sha256(file)}
+            training_data={x.name: file_sha256(x) for x in options.files}
             | {options.binding_net.name: source.sha256},
             training_command="python scripts/fit_pocket.py",
             training_seed=options.seed,

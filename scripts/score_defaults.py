@@ -24,7 +24,7 @@ from torch import Tensor
 from neuralmd_cli.analysis.validity import CLASH_SHARE
 from neuralmd_cli.benchmark.starts import l1_error
 from neuralmd_cli.complex import collate
-from neuralmd_cli.misato import read_recording, recording_names
+from neuralmd_cli.dataset.recordings import Recordings, open_recordings
 from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.recording import Recording
@@ -47,14 +47,14 @@ class Case:
     molecule: Chem.Mol
 
 
-def read_case(file: Path, name: str) -> Case:
+def read_case(file: Recordings, name: str) -> Case:
     """One recording of a file."""
-    recording = read_recording(file, name).superposed("pocket")
+    recording = file.read(name, "pocket")
     molecule = recorded_molecule(
         recording.atomic_numbers.numpy(),
         recording.positions[0].double().numpy(),
         smiles=str(recording.attributes["smiles"]),
-        where=f"{file.name}: {name}",
+        where=f"{file.path.name}: {name}",
     )
     return Case(recording=recording, molecule=molecule)
 
@@ -303,7 +303,8 @@ def main() -> None:
     ode, sde = load_model(options.ode), load_model(options.sde)
     relaxed = SYSTEMS["relaxed"].from_config({})
     scores = {}
-    places = [(x, name) for x in options.files for name in recording_names(x)]
+    opened = [open_recordings(x) for x in options.files]
+    places = [(x, name) for x in opened for name in x.names]
     for file, name in places:
         if options.names and name not in options.names:
             continue

@@ -1,4 +1,4 @@
-"""No atom enters the protein: a pose that would is drawn back toward the start."""
+"""No atom enters another: a pose in which one would is drawn back toward the start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,24 +9,29 @@ from torch import Tensor
 
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.constraints import Shapes
+from neuralmd_cli.models.pocket.springs import bonds_between
 from neuralmd_cli.models.pocket.surroundings import Surroundings
 
 CLASH_SHARE = 0.75
 """As in `analysis.validity`, which takes half a second to import."""
-CLOSEST = 0.76
-"""Share of the sum of van der Waals radii that is kept, where the start has it."""
+INTERNAL_SHARES = {4: 0.49, 5: 0.70}
+"""The same between atoms of the ligand, by bonds between them (5: five or more)."""
+SPARE = 0.01
+"""Share of the sum of radii that is kept beyond, where the start has it."""
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
 """Of the way from the start to a pose, tried in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clearance:
-    """How near each ligand atom of a batch may come to each obstacle."""
+    """How near the atoms of the ligands of a batch may come to others."""
 
     start: Float[Tensor, "atoms 3"]  # Å
     atom_complex: Int[Tensor, " atoms"]
     obstacles: Float[Tensor, "complexes slots 3"]  # Å
     closest: Float[Tensor, "atoms slots"]  # Å; 0 in empty slots
+    pairs: Int[Tensor, "pairs 2"]  # atoms of one ligand that can run into each other
+    pair_closest: Float[Tensor, " pairs"]  # Å
 
     def cleared(
         self, positions: Float[Tensor, "atoms 3"], shape: Shapes
@@ -56,8 +61,13 @@ class Clearance:
         others = self.obstacles[self.atom_complex]
         distance = torch.linalg.vector_norm(positions[:, None] - others, dim=-1)
         hit = (distance < self.closest).any(dim=1)
+        first, second = self.pairs.unbind(dim=1)
+        apart = torch.linalg.vector_norm(positions[first] - positions[second], dim=-1)
+        met = apart < self.pair_closest
         count = torch.zeros(len(self.obstacles), device=positions.device)
-        return count.index_add(0, self.atom_complex, hit.to(count)) > 0
+        count = count.index_add(0, self.atom_complex, hit.to(count))
+        count = count.index_add(0, self.atom_complex[first], met.to(count))
+        return count > 0
 
 
 def clearance(around: Sequence[Surroundings], batch: Batch) -> Clearance:
@@ -65,21 +75,49 @@ def clearance(around: Sequence[Surroundings], batch: Batch) -> Clearance:
     width = max(1, max(len(x.obstacles) for x in around))
     obstacles = torch.zeros(len(around), width, 3, dtype=torch.float64)
     closest = torch.zeros(len(batch.positions), width, dtype=torch.float64)
+    pairs, pair_closest = [], []
     first = 0
     for line, one in enumerate(around):
         n, m = len(one.positions), len(one.obstacles)
         obstacles[line, :m] = one.obstacles
         sums = one.radii[:, None] + one.obstacle_radii
         distance, _ = one.contacts(one.positions)
-        # The start is clear of it by a little, or clashes itself and may go on so.
-        slack = 0.99 * distance
-        near = torch.where(distance > CLASH_SHARE * sums, CLASH_SHARE * sums, slack)
-        limit = torch.where(slack > CLOSEST * sums, CLOSEST * sums, near)
-        closest[first : first + n, :m] = limit
+        closest[first : first + n, :m] = _allowed(
+            distance, torch.tensor(CLASH_SHARE), sums
+        )
+        inside, limit = _inside(one)
+        pairs.append(inside + first)
+        pair_closest.append(limit)
         first += n
     return Clearance(
         start=batch.positions,
         atom_complex=batch.atom_complex,
         obstacles=obstacles.to(batch.positions),
         closest=closest.to(batch.positions),
+        pairs=torch.cat(pairs).to(batch.bonds),
+        pair_closest=torch.cat(pair_closest).to(batch.positions),
     )
+
+
+def _inside(
+    around: Surroundings,
+) -> tuple[Int[Tensor, "pairs 2"], Float[Tensor, " pairs"]]:
+    """Pairs of a ligand four or more bonds apart, and how near they may come, Å."""
+    steps = bonds_between(len(around.positions), around.bonds).triu()
+    pairs = (steps >= min(INTERNAL_SHARES)).nonzero()
+    first, second = pairs.unbind(dim=1)
+    shares = torch.tensor([INTERNAL_SHARES[int(x)] for x in steps[first, second]])
+    distance = (around.positions[first] - around.positions[second]).norm(dim=-1)
+    return pairs, _allowed(distance, shares, around.radii[first] + around.radii[second])
+
+
+def _allowed(
+    distance: Float[Tensor, "*pairs"],
+    share: Float[Tensor, "*#pairs"],
+    sums: Float[Tensor, "*pairs"],
+) -> Float[Tensor, "*pairs"]:
+    """Å; a start that is clear by a little, or clashes itself, may go on so."""
+    least, kept = share * sums, (share + SPARE) * sums
+    slack = 0.99 * distance
+    near = torch.where(distance > least, least, slack)
+    return torch.where(slack > kept, kept, near)

@@ -47,10 +47,10 @@ class PocketConfig:
     cage_range: float = 0.5  # Å
     farthest: float = 1.0  # Å that the push moves an atom at most
     anchor_spread: float = 1.3  # of a random settled pose, in units of the swing
-    recent: float = 3.0  # snapshots, half-life of what counts as recent
-    drift_share: float = 0.3  # of the recent mean's lead that is kept at first
-    drift: float = 20.0  # snapshots, over which that fades
-    robust: float = 0.5  # Å, beyond which an outlying snapshot counts less
+    late_share: float = 0.3  # of the lead of the later half of the snapshots seen
+    recent: float = 2.0  # snapshots, half-life of what counts as recent
+    drift_share: float = 0.2  # of the recent mean's lead that is kept at first
+    drift: float = 30.0  # snapshots, over which that fades
     force_steps: int = 10  # steps between two evaluations of the network
     seen: Seen | None = None  # what it was fitted to
 
@@ -59,7 +59,7 @@ class PocketConfig:
         for name, value in values.items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} is {value!r}")
-        for name in ("cage_range", "farthest", "recent", "drift", "robust"):
+        for name in ("cage_range", "farthest", "recent", "drift"):
             if not values[name]:
                 raise ValueError(f"{name} is 0")
         if self.force_steps < 1:

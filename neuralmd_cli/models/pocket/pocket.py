@@ -14,7 +14,13 @@ from neuralmd_cli.dynamics.elastic import ElasticLangevin, Modes, modes
 from neuralmd_cli.dynamics.grid import GRID_TOLERANCE, State, walk
 from neuralmd_cli.models.pocket.clashes import Clearance, clearance
 from neuralmd_cli.models.pocket.config import PocketConfig
-from neuralmd_cli.models.pocket.push import N_COLUMNS, columns, settled_move
+from neuralmd_cli.models.pocket.push import (
+    N_COLUMNS,
+    SHAPELY,
+    columns,
+    relaxations,
+    settled_move,
+)
 from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.models.system import Start
@@ -22,7 +28,6 @@ from neuralmd_cli.models.system import Start
 Made = TypeVar("Made")
 RELATED = 5.0
 """Successive snapshots per independent one, when uncertainty is estimated."""
-MEDIAN_STEPS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,7 @@ class Settling:
     pose: Float[Tensor, "atoms 3"]  # Å; the settled pose
     lead: Float[Tensor, "atoms 3"]  # Å; of what was seen last, which fades
     fading_ps: float
+    whole: Float[Tensor, "atoms 3"]  # Å; in shape
     shape: Shapes
     clearance: Clearance
     known: float  # independent snapshots the pose was taken from
@@ -44,7 +50,7 @@ class Settling:
     def shown(self, state: State) -> State:
         """A state with its shape kept, and clear of the pocket."""
         velocities, positions = state
-        whole = self.shape.restored(positions, self.pose)
+        whole = self.shape.restored(positions, self.whole)
         return velocities, self.clearance.cleared(whole, self.shape)
 
 
@@ -86,61 +92,58 @@ class Pocket(nn.Module):
     def settling(self, start: Start, *, warm: bool = False) -> Settling:
         """Where these ligands settle; computed on the CPU in float64, once.
 
-        Without noise what is shown is the settled pose itself, after several snapshots
-        a mean of positions, bonds shortened by it. What is `warm` has the shape of the
-        last snapshot.
+        What is shown has the shape of the start at rest. Without noise, after several
+        snapshots, it is their mean instead, bonds shortened by it.
         """
         batch, config = start.batch, self.config
         around = surroundings(batch)
         springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
         swings = _each_once(around, lambda x, k: swing(x, config.springs))
-        pose, lead = self._pose(start, around, springs)
+        resting = self._relaxations(start, around)
+        pose, lead = self._pose(start, around, springs, resting)
         parts = [x.stiff for x in around]
         spacing = start.spacing_ps or 1.0
         n = len(start.snapshots)
-        whole = batch.positions if warm and n > 1 else pose
+        at_rest = torch.cat([x[SHAPELY] for x in resting]).to(batch.positions)
+        whole = at_rest if warm or n == 1 else pose
         return Settling(
             modes=modes(swings, batch.atom_complex, batch.positions),
             pose=pose,
             lead=lead,
+            whole=whole,
             fading_ps=config.drift * spacing,
             shape=shapes(parts, whole, batch.masses, batch.atom_complex),
             clearance=clearance(around, batch),
             known=1.0 + (n - 1) / RELATED,
         )
 
-    def columns(
-        self,
-        start: Start,
-        around: Sequence[Surroundings],
-        springs: Sequence[Float[Tensor, "_ _"]],
-    ) -> list[Float[Tensor, "_ 3 _"]]:
-        """What is weighted; see `push.columns`."""
+    def _relaxations(
+        self, start: Start, around: Sequence[Surroundings]
+    ) -> list[Float[Tensor, "_ _ 3"]]:
         known = start.molecules
         molecules = [None] * len(around) if known is None else list(known)
-        return _each_once(
-            around,
-            lambda x, k: columns(x, molecules[k], springs[k], self.config),
-        )
+        return _each_once(around, lambda x, k: relaxations(x, molecules[k]))
 
     def _pose(
         self,
         start: Start,
         around: Sequence[Surroundings],
         springs: Sequence[Float[Tensor, "_ _"]],
+        resting: Sequence[Float[Tensor, "_ _ 3"]],
     ) -> tuple[Tensor, Tensor]:
         """The settled pose, and how far ahead of it the last snapshots are."""
         config, seen = self.config, start.snapshots
-        found = self.columns(start, around, springs)
+        found = _each_once(
+            around, lambda x, k: columns(x, resting[k], springs[k], config)
+        )
         move = torch.cat(settled_move(found, self.weights, config.farthest))
         move = move.to(start.batch.positions) / len(seen)
         if len(seen) == 1:
             return seen[0] + move, torch.zeros_like(move)
-        ages = torch.arange(len(seen) - 1, -1, -1).to(seen)
-        weights = 0.5 ** (ages / config.recent)
-        recent = (weights[:, None, None] * seen).sum(dim=0) / weights.sum()
-        middle = robust_mean(seen, config.robust)
-        return middle + move, config.drift_share * (recent - middle)
+        middle = seen.mean(dim=0)
+        late = fading_mean(seen, len(seen) / 2) - middle
+        recent = fading_mean(seen, config.recent) - middle
+        return middle + move + config.late_share * late, config.drift_share * recent
 
     def rollout(
         self,
@@ -208,19 +211,13 @@ def _on_grid(times: Sequence[float], step_ps: float) -> bool:
     return all(abs(x - round(x)) < GRID_TOLERANCE * max(1.0, x) for x in places)
 
 
-def robust_mean(
-    snapshots: Float[Tensor, "snapshots atoms 3"], scale: float
+def fading_mean(
+    snapshots: Float[Tensor, "snapshots atoms 3"], half_life: float
 ) -> Float[Tensor, "atoms 3"]:
-    """Mean of each atom in which snapshots farther off than `scale` (Å) count less.
-
-    A smoothed geometric median by Weiszfeld's iteration; it turns with the atoms.
-    """
-    middle = snapshots.mean(dim=0)
-    for _ in range(MEDIAN_STEPS):
-        off = (snapshots - middle).square().sum(dim=-1, keepdim=True).sqrt()
-        weight = 1 / (off + scale)
-        middle = (weight * snapshots).sum(dim=0) / weight.sum(dim=0)
-    return middle
+    """Mean in which each snapshot counts by its age, half after `half_life` others."""
+    ages = torch.arange(len(snapshots) - 1, -1, -1).to(snapshots)
+    weights = 0.5 ** (ages / half_life)
+    return (weights[:, None, None] * snapshots).sum(dim=0) / weights.sum()
 
 
 def _each_once(

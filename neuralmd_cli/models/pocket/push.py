@@ -24,13 +24,15 @@ WIDTHS = (0.35, 0.35, 0.35, 0.4, 0.45, 0.55, 0.7)
 """Å, of the Gaussians of a contact's length."""
 TETHERS = (1.0, 10.0, 100.0)
 """kcal mol⁻¹ Å⁻², of the relaxations that show a ligand's own strain."""
+SHAPELY = 1
+"""Which of them shows the ligand's bonds, angles and rings at rest."""
 N_FORCES = 4 * len(CENTRES) + len(TETHERS)
 N_COLUMNS = 3 * N_FORCES
 
 
 def columns(
     around: Surroundings,
-    molecule: Chem.Mol | None,
+    relaxed_poses: Float[Tensor, "tethers atoms 3"],
     springs: Stiffness,
     config: PocketConfig,
 ) -> Float[Tensor, "atoms 3 columns"]:
@@ -38,12 +40,15 @@ def columns(
 
     Args:
         around: the ligand at the start.
-        molecule: the ligand with its bond orders; None: its strain is not known.
+        relaxed_poses: `relaxations` of it.
         springs: `springs.stiffness` of it.
         config: of the cage.
     """
     x = around.positions
-    forces = torch.cat([contact_forces(around), strain(around, molecule)], dim=-1)
+    tethers = torch.tensor(TETHERS, dtype=x.dtype)
+    # What each relaxation ends with: the tether holds against the strain.
+    strain = (tethers[:, None, None] * (relaxed_poses - x)).permute(1, 2, 0)
+    forces = torch.cat([contact_forces(around), strain], dim=-1)
     cage = close_contacts(around, config.cage, config.cage_range)
     factor = torch.linalg.cholesky(springs + cage)
     answer = torch.cholesky_solve(forces.reshape(x.numel(), -1), factor)
@@ -66,21 +71,22 @@ def contact_forces(around: Surroundings) -> Float[Tensor, "atoms 3 forces"]:
     return torch.cat(kinds, dim=-1)
 
 
-def strain(
+def relaxations(
     around: Surroundings, molecule: Chem.Mol | None
-) -> Float[Tensor, "atoms 3 tethers"]:
-    """Forces (kcal mol⁻¹ Å⁻¹) that tethered MMFF94s relaxations end with.
+) -> Float[Tensor, "tethers atoms 3"]:
+    """MMFF94s minima of the ligand alone, held to its start by each tether, Å.
 
-    Zero where bond orders are not known, or the force field has no parameters.
+    The start itself where bond orders are not known (molecule None), or the force
+    field has no parameters.
     """
     x = around.positions
+    unknown = x.expand(len(TETHERS), -1, -1)
     if molecule is None:
-        return x.new_zeros(len(x), 3, len(TETHERS))
+        return unknown
     try:
-        moves = [k * (relaxed(molecule, x, k) - x) for k in TETHERS]
+        return torch.stack([relaxed(molecule, x, k) for k in TETHERS])
     except NeuralMDError:
-        return x.new_zeros(len(x), 3, len(TETHERS))
-    return torch.stack(moves, dim=-1)
+        return unknown
 
 
 def rigid_motions(

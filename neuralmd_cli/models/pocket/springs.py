@@ -49,7 +49,7 @@ def swing(around: Surroundings, constants: SpringConstants) -> Stiffness:
 
 def within_ligand(around: Surroundings, constants: SpringConstants) -> Stiffness:
     """Springs between all atoms of the ligand."""
-    steps = _bonds_between(len(around.positions), around.bonds)
+    steps = bonds_between(len(around.positions), around.bonds)
     strength = torch.zeros(steps.shape, dtype=torch.float64)
     strength[steps == 3] = constants.torsion
     first, second = around.stiff.pairs.unbind(dim=1)
@@ -100,16 +100,16 @@ def _on_diagonal(blocks: Float[Tensor, "atoms 3 3"]) -> Stiffness:
     return spread.reshape(3 * atoms, 3 * atoms)
 
 
-def _bonds_between(
+def bonds_between(
     atoms: int, bonds: Int[Tensor, "bonds 2"]
 ) -> Int[Tensor, "atoms atoms"]:
-    """How many bonds lie between two atoms: 1, 2 or 3, or 4 for more; 0 of itself."""
+    """How many bonds lie between two atoms: 1 to 4, or 5 for more; 0 of itself."""
     step = torch.eye(atoms, dtype=torch.float64)
     step[bonds[:, 0], bonds[:, 1]] = step[bonds[:, 1], bonds[:, 0]] = 1.0
     reached = torch.eye(atoms, dtype=torch.float64)
-    count = torch.full((atoms, atoms), 4)
+    count = torch.full((atoms, atoms), 5)
     count.fill_diagonal_(0)
-    for distance in (1, 2, 3):
+    for distance in (1, 2, 3, 4):
         reached = reached @ step
-        count[(reached > 0) & (count == 4)] = distance
+        count[(reached > 0) & (count == 5)] = distance
     return count

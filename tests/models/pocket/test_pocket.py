@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 from rdkit import Chem
+from rdkit.Chem import AllChem, rdMolTransforms
 
+from neuralmd_cli.analysis.validity import internal_clashes
 from neuralmd_cli.bindingnet.config import BindingNetConfig
 from neuralmd_cli.complex import collate
 from neuralmd_cli.dynamics.elastic import ElasticLangevin, modes
@@ -16,10 +18,15 @@ from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.neuralmd_ode.system import NeuralODE
 from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
 from neuralmd_cli.models.neuralmd_sde.system import NeuralSDE
-from neuralmd_cli.models.pocket.clashes import CLOSEST
+from neuralmd_cli.models.pocket.clashes import CLASH_SHARE, SPARE
 from neuralmd_cli.models.pocket.config import PocketConfig, SpringConstants
-from neuralmd_cli.models.pocket.pocket import robust_mean
-from neuralmd_cli.models.pocket.push import N_COLUMNS, rigid_motions
+from neuralmd_cli.models.pocket.pocket import fading_mean
+from neuralmd_cli.models.pocket.push import (
+    N_COLUMNS,
+    columns,
+    relaxations,
+    rigid_motions,
+)
 from neuralmd_cli.models.pocket.springs import RIGID, stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import surroundings
 from neuralmd_cli.models.system import Objective, Settings, Start, Window
@@ -68,6 +75,25 @@ def path(model, start, times=TIMES, **settings):
     with torch.no_grad():
         settled = model.settled(Settings(**settings))
         return torch.stack([x for _, x in model.rollout(start, times, settled)])
+
+
+def strained():
+    """A chain with a bond and an angle that MMFF94s does not like, and its molecule."""
+    molecule = Chem.AddHs(Chem.MolFromSmiles("CCOCCCCCO"))
+    AllChem.EmbedMolecule(molecule, randomSeed=1)
+    molecule = Chem.RemoveHs(molecule)
+    x = torch.from_numpy(molecule.GetConformer().GetPositions()).double()
+    x[0] += 0.15 * (x[0] - x[1]) / (x[0] - x[1]).norm()
+    complex_ = toy_complex(19)
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
+    ligand = replace(
+        complex_.ligand,
+        positions=x - x.mean(dim=0) + complex_.ligand.positions.mean(dim=0),
+        atomic_numbers=torch.tensor([a.GetAtomicNum() for a in molecule.GetAtoms()]),
+        masses=torch.tensor([a.GetMass() for a in molecule.GetAtoms()]).double(),
+        bonds=torch.tensor(bonds),
+    )
+    return replace(complex_, ligand=ligand), molecule
 
 
 def around(complex_):
@@ -221,21 +247,21 @@ def test_no_atom_settles_farther_off_than_allowed():
 
 
 def test_shapes_are_kept_and_nothing_is_entered():
-    """Bonds and angles as in the settled pose; no atom nearer than the start's own."""
-    complex_ = toy_complex(13)
+    """Bonds and angles as at rest; no atom nearer than the start's own."""
+    complex_, _ = strained()
     model = sde()
     start = start_of([complex_])
-    pose = model.pocket.settling(start).pose
-    pairs = rigid_pairs(start.batch.bonds, len(pose))
+    whole = model.pocket.settling(start).whole
+    pairs = rigid_pairs(start.batch.bonds, len(whole))
     table = Chem.GetPeriodicTable()
     radii = [table.GetRvdw(z) for z in complex_.ligand.atomic_numbers.tolist()]
-    limit = CLOSEST * (torch.tensor(radii)[:, None] + table.GetRvdw(6))
+    limit = (CLASH_SHARE + SPARE) * (torch.tensor(radii)[:, None] + table.GetRvdw(6))
     around = complex_.protein.obstacle_positions
     least = torch.minimum(limit, 0.99 * torch.cdist(complex_.ligand.positions, around))
     moved = path(model, start, [20.0 * k for k in range(1, 30)])
     assert (moved - complex_.ligand.positions).norm(dim=-1).max() > 0.3
     for x in moved:
-        change = distances(x, pairs) - distances(pose, pairs)
+        change = distances(x, pairs) - distances(whole, pairs)
         assert change.abs().max() < 0.021
         assert (torch.cdist(x, around) >= least - 1e-9).all()
 
@@ -281,13 +307,47 @@ def test_what_was_seen_is_where_it_settles():
     assert (early - recent).norm() < (late - recent).norm()
 
 
-def test_an_outlier_moves_the_robust_mean_less_than_the_mean():
+def test_a_fading_mean_halves_what_is_a_half_life_older():
     """And snapshots that agree are their own mean."""
-    x = torch.zeros(10, 1, 3)
-    x[0] = 5.0
-    assert robust_mean(x, 0.5).norm() < 0.3 * x.mean(dim=0).norm()
+    x = torch.zeros(3, 1, 3)
+    x[0], x[2] = 1.0, 10.0
+    (first,), (last,) = fading_mean(x, 2.0) * (1 + 0.5 + 0.5**0.5), x[2]
+    torch.testing.assert_close(first, 0.5 * x[0, 0] + last[0])
     same = torch.ones(4, 2, 3)
-    torch.testing.assert_close(robust_mean(same, 0.5), same[0])
+    torch.testing.assert_close(fading_mean(same, 3.0), same[0])
+
+
+@pytest.mark.parametrize("make", [ode, sde])
+def test_frames_have_the_bonds_of_the_relaxed_ligand(make):
+    """A bond that the start stretches is shown at its length at rest."""
+    complex_, molecule = strained()
+    start = replace(start_of([complex_]), molecules=[molecule])
+    stretched, *others = distances(complex_.ligand.positions, start.batch.bonds)
+    for x in path(make(), start):
+        now, *rest = distances(x, start.batch.bonds)
+        assert now < stretched - 0.1
+        for length, before in zip(rest, others, strict=True):
+            assert abs(length - before) < 0.08
+
+
+def test_a_ligand_does_not_run_into_itself():
+    """A chain that has curled up onto itself is shown on the way there."""
+    complex_, molecule = strained()
+    ligand, start = complex_.ligand, start_of([complex_])
+    settling = ode().pocket.settling(start)
+    curled = Chem.Mol(molecule).GetConformer()
+    for first in range(6):
+        rdMolTransforms.SetDihedralDeg(curled, *range(first, first + 4), 20.0)
+    folded = torch.from_numpy(curled.GetPositions())
+    folded = folded - folded.mean(dim=0) + ligand.positions.mean(dim=0)
+    velocities = torch.zeros_like(folded)
+    _, shown = settling.shown((velocities, folded))
+
+    def hits(x):
+        return internal_clashes(x[None], ligand.atomic_numbers, ligand.bonds)[0]
+
+    assert hits(settling.shape.restored(folded, settling.whole)) > 0
+    assert hits(shown) == 0
 
 
 def test_a_solver_is_refused():
@@ -334,8 +394,9 @@ def test_the_push_has_a_weight_for_every_column():
     model = ode()
     start = start_of([toy_complex(17)])
     around = surroundings(start.batch)
-    springs = [stiffness(around[0], SPRINGS)]
-    (found,) = model.pocket.columns(start, around, springs)
+    at_rest = relaxations(around[0], None)
+    springs = stiffness(around[0], SPRINGS)
+    found = columns(around[0], at_rest, springs, model.config.pocket)
     assert found.shape == (9, 3, N_COLUMNS)
     assert found.isfinite().all()
 
