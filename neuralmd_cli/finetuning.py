@@ -2,22 +2,25 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neuralmd_cli.benchmark.contenders import Contender, baselines, trained_contender
+from neuralmd_cli.benchmark.contenders import baselines, trained_contender
 from neuralmd_cli.benchmark.protocol import Protocol
-from neuralmd_cli.benchmark.run import Evaluation, choose_target, evaluate_files
+from neuralmd_cli.benchmark.run import choose_target, evaluate_files
+from neuralmd_cli.benchmark.table import Row
 from neuralmd_cli.dataset.own.add import add, place_for
 from neuralmd_cli.dataset.own.system import OwnFiles
 from neuralmd_cli.dataset.own.trajectory import read_own
 from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.models.system import TrainableSystem
 from neuralmd_cli.run_record import hashed
 from neuralmd_cli.training.data import ALL_SNAPSHOTS, KNOWN_SNAPSHOTS
 from neuralmd_cli.training.epoch import EpochResult
 from neuralmd_cli.training.folder import RunFolder
 from neuralmd_cli.training.request import make_request
-from neuralmd_cli.training.train import train
+from neuralmd_cli.training.refit import refitted
+from neuralmd_cli.training.train import request_parts, train
 from neuralmd_cli.transfer import Progress
 from neuralmd_cli.weights.fetch import resolve
 from neuralmd_cli.weights.model import load_model
@@ -30,8 +33,8 @@ HELD_SHARE = 0.16
 """Of all snapshots, for validation: the last of the known 80 %."""
 USUAL_WINDOW_PS = 160.0
 """Length of a rollout in training: four steps of 40 ps."""
-SHOWN = ("frozen", "observed-mean")
-ROW = "fine-tuned"
+BEFORE, ROW, ALL_SHOWN = "before", "fine-tuned", "fine-tuned, all shown"
+"""Rows of the models."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,8 @@ class FineTuned:
     """What fine-tuning gave."""
 
     weights: Path
-    evaluation: Evaluation  # the last fifth, which nothing saw
+    rows: tuple[Row, ...]  # errors on the last fifth, which nothing saw
+    refit: bool  # the pocket's push was fitted to this complex
     known: int  # snapshots learned from or validated on
     total: int
     notes: tuple[str, ...]
@@ -112,8 +116,8 @@ def finetune(
             "needed to learn from and to judge by.",
             hint="Run a longer simulation, or write snapshots more often.",
         )
-    moved = own.reading.recording.superposed("pocket").positions
-    if float(moved.std(dim=0).mean()) < STILL:
+    laid = own.reading.recording.superposed("pocket")
+    if float(laid.positions.std(dim=0).mean()) < STILL:
         raise InputError(
             f"{files.trajectory.name}: the ligand does not move, so there is nothing "
             "to learn.",
@@ -121,14 +125,15 @@ def finetune(
         )
     work.mkdir(exist_ok=True)
     store = work / "own.h5"
+    # Each start in the protein of its own snapshot, as a user's structure is.
     add(
-        place_for(store, "OWN", replace=True),
-        own.reading,
+        place_for(store, "OWN", all_atom=True, replace=True),
+        replace(own.reading, recording=laid),
         source=files.trajectory.name,
     )
     held = max(2, round(HELD_SHARE * total))
     learned_ps = (known - held) * own.reading.recording.spacing_ps
-    start = None
+    start: TrainableSystem | None = None
     model = recipe.model
     if recipe.weights != "none":
         path = resolve(
@@ -152,9 +157,16 @@ def finetune(
         seed=recipe.seed,
         preset=recipe.preset,
         config=recipe.config,
-        settings=[f"held_snapshots={held}", *_window(learned_ps), *recipe.settings],
+        settings=[
+            f"held_snapshots={held}",
+            *_window(learned_ps, start),
+            *recipe.settings,
+        ],
         epochs=recipe.epochs,
     )
+    refit = False
+    if start is not None and start.sees_pocket:
+        start, refit = refitted(start, request_parts(request, pocket=True))
     folder = RunFolder(path=work / "training")
     trained = train(
         request,
@@ -166,40 +178,70 @@ def finetune(
         on_batch=on_batch,
         should_stop=should_stop,
     )
-    rows: list[Contender] = [x for x in baselines() if x.row in SHOWN]
-    if recipe.weights != "none":
-        rows.append(trained_contender(path, "before"))
-    rows.append(trained_contender(trained.weights, ROW))
-    evaluation = evaluate_files(
-        [store],
-        choose_target(None, None, "OWN"),
-        rows,
-        Protocol(
-            name="held-out end",
-            about=f"snapshots 1 to {known} seen, {known + 1} to {total} predicted",
-            observe=known,
-            predict=total - known,
-        ),
-        device=device,
-        command=command,
-    )
+    before = None if recipe.weights == "none" else path
+    rows = _judged(store, trained.weights, before, (known, total), device)
     shutil.copyfile(trained.weights, work / output.name)
     (work / output.name).replace(output)
     shutil.rmtree(work, ignore_errors=True)
     return FineTuned(
         weights=output,
-        evaluation=evaluation,
+        rows=rows,
+        refit=refit,
         known=known,
         total=total,
         notes=own.notes,
     )
 
 
-def _window(learned_ps: float) -> list[str]:
-    """Shorter rollouts for a trajectory that the usual ones would not fit into."""
-    if learned_ps >= 2 * USUAL_WINDOW_PS:
-        return []
-    return ["window_unit=ps", f"window={learned_ps / 2:g}"]
+def _judged(
+    store: Path, weights: Path, before: Path | None, shown: tuple[int, int], device: str
+) -> tuple[Row, ...]:
+    """Errors on the snapshots that nothing saw, from the last one that was seen.
+
+    The models start from that snapshot alone, as `simulate` does. Those that can make
+    use of all that was seen, as `eval --protocol single` shows it, are in a row more.
+
+    Args:
+        store: with the trajectory.
+        weights: after the training.
+        before: weights it began with.
+        shown: snapshots seen, and snapshots in all.
+        device: where to compute.
+    """
+    known, total = shown
+    tuned = trained_contender(weights, ROW)
+    own = [tuned] if before is None else [trained_contender(before, BEFORE), tuned]
+    plain = {x.row: x for x in baselines()}
+    groups = [([plain["frozen"], *own], 1), ([plain["observed-mean"]], None)]
+    if tuned.system.sees_pocket:
+        groups.append(([replace(tuned, row=ALL_SHOWN)], None))
+    found: list[Row] = []
+    for contenders, last in groups:
+        protocol = Protocol(
+            name="held-out end",
+            about=f"snapshots {known + 1} to {total} predicted",
+            observe=known,
+            predict=total - known,
+            shown=last,
+        )
+        target = choose_target(None, None, "OWN")
+        found += evaluate_files(
+            [store], target, contenders, protocol, device=device
+        ).rows
+    return tuple(found)
+
+
+def _window(learned_ps: float, start: TrainableSystem | None) -> list[str]:
+    """Rollouts that the trajectory is long enough for.
+
+    Among springs, where the default weights take steps of 4 ps, four steps would end
+    before the ligand has settled.
+    """
+    if learned_ps < 2 * USUAL_WINDOW_PS:
+        return ["window_unit=ps", f"window={learned_ps / 2:g}"]
+    if start is not None and start.sees_pocket:
+        return ["window_unit=ps", f"window={USUAL_WINDOW_PS:g}"]
+    return []
 
 
 def _check_output(output: Path, files: OwnFiles) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -180,12 +181,13 @@ def finetune(
 
 def _say(tuned: "FineTuned", *, as_json: bool, quiet: bool) -> None:
     """Errors on the held-out end, beside those of predictors that learned nothing."""
-    rows = tuned.evaluation.rows
+    rows = tuned.rows
     if as_json:
         facts = {
             "weights": str(tuned.weights),
             "snapshots": tuned.total,
             "seen": tuned.known,
+            "push_refitted": tuned.refit,
             "held_out": {
                 row.name: {k: row.cells[k].value for k in METRICS} for row in rows
             },
@@ -200,7 +202,7 @@ def _say(tuned: "FineTuned", *, as_json: bool, quiet: bool) -> None:
         typer.echo(f"Note: {note}", err=True)
     typer.echo(
         f"Learned from snapshots 1 to {tuned.known} of {tuned.total}; errors on the "
-        "rest, which nothing saw:"
+        f"rest, which nothing saw, begun from snapshot {tuned.known}:"
     )
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -209,18 +211,34 @@ def _say(tuned: "FineTuned", *, as_json: bool, quiet: bool) -> None:
     for row in rows:
         table.add_row(row.name, *(number(row.cells[x].value, x) for x in METRICS))
     print_table(table)
-    own, frozen, mean = (
-        _error(tuned, x) for x in ("fine-tuned", "frozen", "observed-mean")
-    )
-    if own >= min(frozen, mean):
-        better = "frozen ligand" if frozen <= mean else "mean of what was seen"
-        typer.echo(
-            f"It does no better than the {better}: do not rely on it. A longer "
-            "trajectory may help."
-        )
+    for sentence in _verdict(tuned):
+        typer.echo(sentence)
     typer.echo(f"Wrote {tuned.weights}")
 
 
+def _verdict(tuned: "FineTuned") -> Iterator[str]:
+    """What the table says, in words."""
+    own, frozen, mean = (
+        _error(tuned, x) for x in ("fine-tuned", "frozen", "observed-mean")
+    )
+    names = [x.name for x in tuned.rows]
+    if own >= frozen:
+        yield (
+            "It does no better than a ligand that never moves: do not rely on it. A "
+            "longer trajectory may help."
+        )
+    elif "before" in names and own >= _error(tuned, "before"):
+        yield (
+            "It does no better than the weights it began with: use those. A longer "
+            "trajectory may help."
+        )
+    if mean < own:
+        yield (
+            "The mean of the snapshots that were seen is nearer still: where this "
+            "ligand sits, your MD says better than the model."
+        )
+
+
 def _error(tuned: "FineTuned", name: str) -> float:
-    row = next(x for x in tuned.evaluation.rows if x.name == name)
+    row = next(x for x in tuned.rows if x.name == name)
     return row.cells["position_rmsd"].value

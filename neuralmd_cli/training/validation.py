@@ -96,6 +96,7 @@ def _scores(
         generators=[torch.Generator().manual_seed(s) for s in starts],
         displacement=displacement,
         spacing_ps=recording.spacing_ps,
+        molecules=[recording.molecule] * len(starts),
     )
     # As a user gets it, except where the weights need a second snapshot.
     rule = recipe.velocity_rules[0] if recipe.needs_displacement else None
