@@ -13,13 +13,13 @@ from neuralmd_cli.dataset.own.add import add, place_for
 from neuralmd_cli.dataset.own.system import OwnFiles
 from neuralmd_cli.dataset.own.trajectory import read_own
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.models.system import TrainableSystem
+from neuralmd_cli.models.system import Settings, System, TrainableSystem
 from neuralmd_cli.run_record import hashed
 from neuralmd_cli.training.data import ALL_SNAPSHOTS, KNOWN_SNAPSHOTS
 from neuralmd_cli.training.epoch import EpochResult
 from neuralmd_cli.training.folder import RunFolder
-from neuralmd_cli.training.request import make_request
 from neuralmd_cli.training.refit import refitted
+from neuralmd_cli.training.request import make_request
 from neuralmd_cli.training.train import request_parts, train
 from neuralmd_cli.transfer import Progress
 from neuralmd_cli.weights.fetch import resolve
@@ -226,9 +226,28 @@ def _judged(
         )
         target = choose_target(None, None, "OWN")
         found += evaluate_files(
-            [store], target, contenders, protocol, device=device
+            [store],
+            target,
+            contenders,
+            protocol,
+            settings=_at_rest(tuned.system),
+            device=device,
         ).rows
     return tuple(found)
+
+
+def _at_rest(system: System) -> Settings:
+    """Settings without noise, where a model has such.
+
+    One draw of a swing is farther from another than from its middle: judged by it,
+    every model that moves as much as MD does would lose to one that stands still.
+    """
+    cold = Settings(temperature_k=0.0)
+    try:
+        system.settled(cold)
+    except InputError:
+        return Settings()
+    return cold
 
 
 def _window(learned_ps: float, start: TrainableSystem | None) -> list[str]:
