@@ -189,7 +189,7 @@ def finetune(
         refit=refit,
         known=known,
         total=total,
-        notes=own.notes,
+        notes=(*own.notes, *_said(rows, refit=refit)),
     )
 
 
@@ -234,6 +234,16 @@ def _judged(
             device=device,
         ).rows
     return tuple(found)
+
+
+def _said(rows: Sequence[Row], *, refit: bool) -> list[str]:
+    """What was done beside the training, and how the table is to be read."""
+    said = []
+    if refit:
+        said.append("Where the ligand settles was fitted to these snapshots first.")
+    if any(x.model == "neuralmd-sde" for x in rows):
+        said.append("neuralmd-sde is judged at 0 K, without its random swing.")
+    return said
 
 
 def _at_rest(system: System) -> Settings:

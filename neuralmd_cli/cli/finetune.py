@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import EXIT_INTERRUPTED, download_progress, print_table
 from neuralmd_cli.cli.options import (
     INPUT,
@@ -16,7 +17,6 @@ from neuralmd_cli.cli.options import (
     Device,
     Json,
     LigandResidue,
-    Model,
     ProteinFile,
     Quiet,
     WeightsUrl,
@@ -65,7 +65,7 @@ def finetune(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Topology; without it, the .pdb of the same name beside it.",
+            help="Topology of --trajectory; without it, the .pdb of the same name.",
             show_default=False,
             dir_okay=False,
             rich_help_panel=INPUT,
@@ -101,7 +101,17 @@ def finetune(
             rich_help_panel=OUTPUT,
         ),
     ],
-    model: Model = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What to train; without it that of --weights, or neuralmd-ode. "
+            "Default weights to begin with have neuralmd-ode and neuralmd-sde.",
+            autocompletion=complete.models,
+            show_default=False,
+            rich_help_panel="Model",
+        ),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -129,8 +139,11 @@ def finetune(
 ) -> None:
     """Train on the first 80 % of a complex's own MD; score the last 20 %.
 
-    neuralmd finetune --protein P.pdb --ligand L.sdf --trajectory ref.dcd \
-    -o my.safetensors
+    neuralmd finetune -p P.pdb -l L.sdf -t ref.dcd -o my.safetensors
+
+    The error on the last 20 % is printed beside that of the weights it began with, of
+    a ligand that never moves and of the mean pose seen. Stopped, it goes on where it
+    was when the same command is given again.
     """
     from neuralmd_cli.cli.train import check_installed
     from neuralmd_cli.training.loop import StoppedOnRequestError
@@ -144,7 +157,7 @@ def finetune(
     try:
         with (
             download_progress("weights", quiet=quiet) as download,
-            training_progress(quiet=quiet) as shown,
+            training_progress(quiet=quiet, begun="before") as shown,
             stop_on_signal() as should_stop,
             claimed(output),
         ):

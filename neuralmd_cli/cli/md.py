@@ -104,7 +104,20 @@ def md(
 
     require_md(built=True)
     if manifest is not None:
-        _check_manifest_options(protein, ligand, output, store, name)
+        _check_manifest_options(
+            {
+                "--protein": protein,
+                "--ligand": ligand,
+                "--ligand-index": ligand_index,
+                "--ligand-id": ligand_id,
+                "--smiles": smiles,
+                "--output": output,
+                "--name": name,
+                "--with-protein": with_protein or None,
+                "--hydrogens": hydrogens or None,
+            },
+            store,
+        )
         values: dict[str, object] = {
             "--ns": ns,
             "--interval-ps": interval_ps,
@@ -252,19 +265,15 @@ def _prepare(
     )
 
 
-def _check_manifest_options(
-    protein: Path | None,
-    ligand: Path | None,
-    output: Path | None,
-    store: Path | None,
-    name: str | None,
-) -> None:
-    given = {"--protein": protein, "--ligand": ligand, "--output": output}
-    for option, value in (given | {"--name": name}).items():
-        if value is not None:
-            raise typer.BadParameter(
-                "the table says it", param_hint=f"'{option}' with '--manifest'"
-            )
+def _check_manifest_options(given: dict[str, object], store: Path | None) -> None:
+    """Refuse what a table says itself, and what means nothing to a store."""
+    for option, value in given.items():
+        if value is None:
+            continue
+        why = "the table says it"
+        if option in ("--output", "--with-protein", "--hydrogens"):
+            why = "a table goes into --store, which has all atoms but water"
+        raise typer.BadParameter(why, param_hint=f"'{option}' with '--manifest'")
     if store is None:
         raise typer.BadParameter(
             "say where the set goes with --store", param_hint="'--manifest'"
