@@ -14,13 +14,14 @@ from neuralmd_cli.dataset.own.system import OwnFiles
 from neuralmd_cli.dataset.own.trajectory import read_own
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.models.system import Settings, System, TrainableSystem
+from neuralmd_cli.recording import Recording
 from neuralmd_cli.run_record import hashed
 from neuralmd_cli.training.data import ALL_SNAPSHOTS, KNOWN_SNAPSHOTS
 from neuralmd_cli.training.epoch import EpochResult
 from neuralmd_cli.training.folder import RunFolder
 from neuralmd_cli.training.refit import refitted
 from neuralmd_cli.training.request import make_request
-from neuralmd_cli.training.train import request_parts, train
+from neuralmd_cli.training.train import request_parts, train, trainable
 from neuralmd_cli.transfer import Progress
 from neuralmd_cli.weights.fetch import resolve
 from neuralmd_cli.weights.model import load_model
@@ -100,6 +101,7 @@ def finetune(
         NeuralMDError: anything the user can mend.
     """
     _check_output(output, files)
+    before, start = _begun(recipe, progress)
     work = output.with_name(f"{output.name}.work")
     own = read_own(
         files,
@@ -108,21 +110,9 @@ def finetune(
         ligand_index=ligand_index,
         ligand_residue=ligand_residue,
     )
-    total = own.reading.recording.n_frames
+    laid = _to_learn_from(own.reading.recording, files.trajectory.name)
+    total = laid.n_frames
     known = total * KNOWN_SNAPSHOTS // ALL_SNAPSHOTS
-    if total < FEWEST:
-        raise InputError(
-            f"{files.trajectory.name} holds {total} snapshots; at least {FEWEST} are "
-            "needed to learn from and to judge by.",
-            hint="Run a longer simulation, or write snapshots more often.",
-        )
-    laid = own.reading.recording.superposed("pocket")
-    if float(laid.positions.std(dim=0).mean()) < STILL:
-        raise InputError(
-            f"{files.trajectory.name}: the ligand does not move, so there is nothing "
-            "to learn.",
-            hint="Give a trajectory of numerical MD, as `neuralmd md` writes it.",
-        )
     work.mkdir(exist_ok=True)
     store = work / "own.h5"
     # Each start in the protein of its own snapshot, as a user's structure is.
@@ -132,26 +122,9 @@ def finetune(
         source=files.trajectory.name,
     )
     held = max(2, round(HELD_SHARE * total))
-    learned_ps = (known - held) * own.reading.recording.spacing_ps
-    start: TrainableSystem | None = None
-    model = recipe.model
-    if recipe.weights != "none":
-        path = resolve(
-            recipe.weights,
-            model=model or "neuralmd-ode",
-            url=recipe.weights_url,
-            progress=progress,
-        )
-        loaded = load_model(path)
-        if model is not None and loaded.system.name != model:
-            raise InputError(
-                f"--model {model}: the weights {loaded.name} are of "
-                f"{loaded.system.name}.",
-                hint=f"Leave --model out, or give --weights of {model}.",
-            )
-        start, model = loaded.system, loaded.system.name
+    learned_ps = (known - held) * laid.spacing_ps
     request = make_request(
-        model=model,
+        model=recipe.model if start is None else start.name,
         data=[store],
         trajectory="OWN",
         seed=recipe.seed,
@@ -178,7 +151,6 @@ def finetune(
         on_batch=on_batch,
         should_stop=should_stop,
     )
-    before = None if recipe.weights == "none" else path
     rows = _judged(store, trained.weights, before, (known, total), device)
     shutil.copyfile(trained.weights, work / output.name)
     (work / output.name).replace(output)
@@ -191,6 +163,57 @@ def finetune(
         total=total,
         notes=(*own.notes, *_said(rows, refit=refit)),
     )
+
+
+def _to_learn_from(recording: Recording, name: str) -> Recording:
+    """A recording laid on its pocket.
+
+    Raises:
+        InputError: there is too little in it to learn from.
+    """
+    if recording.n_frames < FEWEST:
+        raise InputError(
+            f"{name} holds {recording.n_frames} snapshots; at least {FEWEST} are "
+            "needed to learn from and to judge by.",
+            hint="Run a longer simulation, or write snapshots more often.",
+        )
+    laid = recording.superposed("pocket")
+    if float(laid.positions.std(dim=0).mean()) < STILL:
+        raise InputError(
+            f"{name}: the ligand does not move, so there is nothing to learn.",
+            hint="Give a trajectory of numerical MD, as `neuralmd md` writes it.",
+        )
+    return laid
+
+
+def _begun(
+    recipe: Recipe, progress: Progress | None
+) -> tuple[Path | None, TrainableSystem | None]:
+    """The weights to begin with, if any.
+
+    Raises:
+        InputError: they are of another model than the one asked for, or that one has
+            no weights.
+        WeightsError: they cannot be had or used.
+    """
+    if recipe.model is not None:
+        trainable(recipe.model)
+    if recipe.weights == "none":
+        return None, None
+    path = resolve(
+        recipe.weights,
+        model=recipe.model or "neuralmd-ode",
+        url=recipe.weights_url,
+        progress=progress,
+    )
+    loaded = load_model(path)
+    if recipe.model not in (None, loaded.system.name):
+        raise InputError(
+            f"--model {recipe.model}: the weights {loaded.name} are of "
+            f"{loaded.system.name}.",
+            hint=f"Leave --model out, or give --weights of {recipe.model}.",
+        )
+    return path, loaded.system
 
 
 def _judged(
