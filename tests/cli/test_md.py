@@ -157,3 +157,17 @@ def test_finetune_refuses_what_teaches_nothing(tmp_path, n_frames, size, message
     result = CliRunner().invoke(app, ["finetune", *words])
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--ligand-index", "2"], ["--smiles", "C"], ["--with-protein"]]
+)
+def test_what_a_table_would_ignore_is_refused(tmp_path, words):
+    """An option that each line of the table gives, or a store has no use for."""
+    pytest.importorskip("openmm", reason="the extra md is not installed")
+    table = tmp_path / "t.csv"
+    table.write_text("name,protein\nA,a.pdb\n")
+    given = ["--manifest", str(table), "--store", str(tmp_path / "s.hdf5")]
+    result = CliRunner().invoke(app, ["md", *given, *words])
+    assert result.exit_code == 2
+    assert words[0] in result.stderr
