@@ -66,6 +66,7 @@ class Recording:
     buried_areas: Float[Tensor, " frames"] | None = None  # Å²
     attributes: Mapping[str, str | int | float] = field(default_factory=dict)
     flags: tuple[str, ...] = ()  # why the entry is suspect
+    molecule: Chem.Mol | None = None  # heavy atoms with bond orders, where asked for
 
     @property
     def n_frames(self) -> int:

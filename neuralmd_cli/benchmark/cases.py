@@ -11,10 +11,9 @@ from torch import Tensor
 from neuralmd_cli.benchmark.places import Place
 from neuralmd_cli.benchmark.protocol import Protocol
 from neuralmd_cli.complex import Complex
+from neuralmd_cli.dataset.molecules import ligand_molecule
 from neuralmd_cli.errors import InputError, NeuralMDError
-from neuralmd_cli.misato import ligand_at_start
 from neuralmd_cli.recording import Recording, pocket_motion
-from neuralmd_cli.structure.recorded_molecule import recorded_molecule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +103,7 @@ def make_case(recording: Recording, protocol: Protocol) -> Case:
         name=recording.name,
         spacing_ps=recording.spacing_ps,
         complex=complex_.moved(torch.eye(3, dtype=x.dtype), -origin),
-        observed=x[: first + 1] - origin,
+        observed=x[first + 1 - (protocol.shown or first + 1) : first + 1] - origin,
         displacement=displacement,
         recorded=recording.positions[first + 1 : stop],
         in_pocket=laid.positions[first + 1 : stop],
@@ -173,18 +172,9 @@ def _with_molecule(
     """The case with the bond orders of its ligand, or the reason for having none."""
     if not wanted:
         return case
-    smiles = recording.attributes.get("smiles")
-    numbers = recording.atomic_numbers.numpy()
-    positions = recording.positions[protocol.start].double().numpy()
-    path = place.recordings.path
     try:
-        if smiles is None and not place.recordings.is_store:
-            numbers, positions = ligand_at_start(path, place.name)
-        molecule = recorded_molecule(
-            numbers,
-            positions,
-            smiles=None if smiles is None else str(smiles),
-            where=f"{path.name}: complex {place.name}",
+        molecule = ligand_molecule(
+            place.recordings, place.name, recording, protocol.start
         )
     except NeuralMDError as error:
         return replace(case, no_molecule=error.message)

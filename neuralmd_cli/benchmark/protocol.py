@@ -18,6 +18,7 @@ class Protocol:
     about: str
     observe: int = 1
     predict: int | None = None  # None: all that are left
+    shown: int | None = None  # of those seen, the last so many; None: all
     leak: bool = False  # the velocity is to the first snapshot scored, as in the paper
     superposition: Superposition = "pocket"  # of what the system is shown
     centring: Centring = "initial"
@@ -31,6 +32,8 @@ class Protocol:
                 f"{self.predict} snapshots; each must be at least 1.",
                 hint="Use --observe 20 --predict 80, for example.",
             )
+        if self.shown is not None and not 1 <= self.shown <= self.observe:
+            raise ValueError(f"shown is {self.shown}")
 
     @property
     def start(self) -> int:
@@ -40,7 +43,7 @@ class Protocol:
     @property
     def has_displacement(self) -> bool:
         """True if a system is given how far the ligand moved in a snapshot."""
-        return self.leak or self.observe > 1
+        return self.leak or (self.shown or self.observe) > 1
 
     def stop(self, n_frames: int, where: str) -> int:
         """One past the last snapshot scored.

@@ -163,7 +163,6 @@ def _start(
         for case in cases:
             if case.molecule is None and case.no_molecule:
                 raise InputError(case.no_molecule)
-    molecules = [x.molecule for x in cases if x.molecule is not None]
     displacements = [x.displacement for x in cases if x.displacement is not None]
 
     def sent(parts: Sequence[Tensor], dim: int) -> Tensor:
@@ -180,7 +179,7 @@ def _start(
         displacement=sent(displacements, 0) if displacements else None,
         spacing_ps=cases[0].spacing_ps if displacements else None,
         observed=sent([x.observed for x in cases], 1),
-        molecules=molecules if len(molecules) == len(cases) else None,
+        molecules=[x.molecule for x in cases],
         future=targets,
     )
 

@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuralmd_cli.cli import complete
 from neuralmd_cli.cli.console import EXIT_INTERRUPTED, download_progress, print_table
 from neuralmd_cli.cli.options import (
     INPUT,
@@ -15,7 +17,6 @@ from neuralmd_cli.cli.options import (
     Device,
     Json,
     LigandResidue,
-    Model,
     ProteinFile,
     Quiet,
     WeightsUrl,
@@ -64,7 +65,7 @@ def finetune(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Topology; without it, the .pdb of the same name beside it.",
+            help="Topology of --trajectory; without it, the .pdb of the same name.",
             show_default=False,
             dir_okay=False,
             rich_help_panel=INPUT,
@@ -100,7 +101,17 @@ def finetune(
             rich_help_panel=OUTPUT,
         ),
     ],
-    model: Model = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What to train; without it that of --weights, or neuralmd-ode. "
+            "Default weights to begin with have neuralmd-ode and neuralmd-sde.",
+            autocompletion=complete.models,
+            show_default=False,
+            rich_help_panel="Model",
+        ),
+    ] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -128,8 +139,11 @@ def finetune(
 ) -> None:
     """Train on the first 80 % of a complex's own MD; score the last 20 %.
 
-    neuralmd finetune --protein P.pdb --ligand L.sdf --trajectory ref.dcd \
-    -o my.safetensors
+    neuralmd finetune -p P.pdb -l L.sdf -t ref.dcd -o my.safetensors
+
+    The error on the last 20 % is printed beside that of the weights it began with, of
+    a ligand that never moves and of the mean pose seen. Stopped, it goes on where it
+    was when the same command is given again.
     """
     from neuralmd_cli.cli.train import check_installed
     from neuralmd_cli.training.loop import StoppedOnRequestError
@@ -143,7 +157,7 @@ def finetune(
     try:
         with (
             download_progress("weights", quiet=quiet) as download,
-            training_progress(quiet=quiet) as shown,
+            training_progress(quiet=quiet, begun="before") as shown,
             stop_on_signal() as should_stop,
             claimed(output),
         ):
@@ -180,12 +194,13 @@ def finetune(
 
 def _say(tuned: "FineTuned", *, as_json: bool, quiet: bool) -> None:
     """Errors on the held-out end, beside those of predictors that learned nothing."""
-    rows = tuned.evaluation.rows
+    rows = tuned.rows
     if as_json:
         facts = {
             "weights": str(tuned.weights),
             "snapshots": tuned.total,
             "seen": tuned.known,
+            "push_refitted": tuned.refit,
             "held_out": {
                 row.name: {k: row.cells[k].value for k in METRICS} for row in rows
             },
@@ -200,7 +215,7 @@ def _say(tuned: "FineTuned", *, as_json: bool, quiet: bool) -> None:
         typer.echo(f"Note: {note}", err=True)
     typer.echo(
         f"Learned from snapshots 1 to {tuned.known} of {tuned.total}; errors on the "
-        "rest, which nothing saw:"
+        f"rest, which nothing saw, begun from snapshot {tuned.known}:"
     )
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -209,18 +224,34 @@ def _say(tuned: "FineTuned", *, as_json: bool, quiet: bool) -> None:
     for row in rows:
         table.add_row(row.name, *(number(row.cells[x].value, x) for x in METRICS))
     print_table(table)
-    own, frozen, mean = (
-        _error(tuned, x) for x in ("fine-tuned", "frozen", "observed-mean")
-    )
-    if own >= min(frozen, mean):
-        better = "frozen ligand" if frozen <= mean else "mean of what was seen"
-        typer.echo(
-            f"It does no better than the {better}: do not rely on it. A longer "
-            "trajectory may help."
-        )
+    for sentence in _verdict(tuned):
+        typer.echo(sentence)
     typer.echo(f"Wrote {tuned.weights}")
 
 
+def _verdict(tuned: "FineTuned") -> Iterator[str]:
+    """What the table says, in words."""
+    own, frozen, mean = (
+        _error(tuned, x) for x in ("fine-tuned", "frozen", "observed-mean")
+    )
+    names = [x.name for x in tuned.rows]
+    if own >= frozen:
+        yield (
+            "It does no better than a ligand that never moves: do not rely on it. A "
+            "longer trajectory may help."
+        )
+    elif "before" in names and own >= _error(tuned, "before"):
+        yield (
+            "It does no better than the weights it began with: use those. A longer "
+            "trajectory may help."
+        )
+    if mean < own:
+        yield (
+            "The mean of the snapshots that were seen is nearer still: where this "
+            "ligand sits, your MD says better than the model."
+        )
+
+
 def _error(tuned: "FineTuned", name: str) -> float:
-    row = next(x for x in tuned.evaluation.rows if x.name == name)
+    row = next(x for x in tuned.rows if x.name == name)
     return row.cells["position_rmsd"].value

@@ -43,6 +43,7 @@ from neuralmd_cli.cli.options import Json, LigandFile, Quiet
 
 if TYPE_CHECKING:
     from neuralmd_cli.md.files import MDRun, Wanted
+    from neuralmd_cli.md.manifest import Done
     from neuralmd_cli.md.prepare import Inputs, Preparation
 
 
@@ -103,7 +104,20 @@ def md(
 
     require_md(built=True)
     if manifest is not None:
-        _check_manifest_options(protein, ligand, output, store, name)
+        _check_manifest_options(
+            {
+                "--protein": protein,
+                "--ligand": ligand,
+                "--ligand-index": ligand_index,
+                "--ligand-id": ligand_id,
+                "--smiles": smiles,
+                "--output": output,
+                "--name": name,
+                "--with-protein": with_protein or None,
+                "--hydrogens": hydrogens or None,
+            },
+            store,
+        )
         values: dict[str, object] = {
             "--ns": ns,
             "--interval-ps": interval_ps,
@@ -121,8 +135,10 @@ def md(
         words += ["--keep-protonation"] if keep_protonation else []
         words += ["--drop-hetero"] if drop_hetero else []
         words += ["--restart"] if restart else []
-        words += ["--prepare-only", "--keep-work"] if prepare_only else []
-        _run_set(manifest, store, words, jobs, quiet=quiet, as_json=as_json)
+        words += ["--prepare-only"] if prepare_only else []
+        words += ["--keep-work"] if prepare_only or keep_work else []
+        results = _run_set(manifest, store, words, jobs, quiet=quiet)
+        _say_set(results, manifest, store, prepared=prepare_only, as_json=as_json)
         return
     if protein is None:
         raise typer.BadParameter(
@@ -249,19 +265,15 @@ def _prepare(
     )
 
 
-def _check_manifest_options(
-    protein: Path | None,
-    ligand: Path | None,
-    output: Path | None,
-    store: Path | None,
-    name: str | None,
-) -> None:
-    given = {"--protein": protein, "--ligand": ligand, "--output": output}
-    for option, value in (given | {"--name": name}).items():
-        if value is not None:
-            raise typer.BadParameter(
-                "the table says it", param_hint=f"'{option}' with '--manifest'"
-            )
+def _check_manifest_options(given: dict[str, object], store: Path | None) -> None:
+    """Refuse what a table says itself, and what means nothing to a store."""
+    for option, value in given.items():
+        if value is None:
+            continue
+        why = "the table says it"
+        if option in ("--output", "--with-protein", "--hydrogens"):
+            why = "a table goes into --store, which has all atoms but water"
+        raise typer.BadParameter(why, param_hint=f"'{option}' with '--manifest'")
     if store is None:
         raise typer.BadParameter(
             "say where the set goes with --store", param_hint="'--manifest'"
@@ -275,24 +287,34 @@ def _run_set(
     jobs: int,
     *,
     quiet: bool,
-    as_json: bool,
-) -> None:
-    """Every complex of the table; failures are listed, and make the exit code 1."""
-    from neuralmd_cli.md.manifest import Done, read_manifest, run_set
+) -> "list[Done]":
+    """Every complex of the table, each told of as it is done."""
+    from neuralmd_cli.md.manifest import read_manifest, run_set
 
     if store is None:
         raise typer.BadParameter("is needed", param_hint="'--store'")
     rows = read_manifest(manifest)
     count = 0
 
-    def told(done: Done) -> None:
+    def told(done: "Done") -> None:
         nonlocal count
         count += 1
         how = "there already" if done.was_there else done.problem or "done"
         if not quiet:
             typer.echo(f"{count}/{len(rows)} {done.name}: {how}", err=True)
 
-    results = run_set(rows, store, words, jobs=jobs, on_done=told)
+    return run_set(rows, store, words, jobs=jobs, on_done=told)
+
+
+def _say_set(
+    results: "list[Done]",
+    manifest: Path,
+    store: Path | None,
+    *,
+    prepared: bool,
+    as_json: bool,
+) -> None:
+    """What became of a table; failures are listed, and make the exit code 1."""
     failed = [x for x in results if x.problem]
     if as_json:
         facts = {x.name: x.problem or None for x in results}
@@ -300,9 +322,12 @@ def _run_set(
     else:
         for done in failed:
             typer.echo(f"{done.name}: {done.problem}")
+        count = f"{len(results) - len(failed)} of {len(results)} complexes"
         typer.echo(
-            f"{store}: {len(results) - len(failed)} of {len(results)} complexes of "
-            f"{manifest.name}."
+            f"{store}.parts: {count} of {manifest.name} are ready to run. The same "
+            "command without --prepare-only simulates them."
+            if prepared
+            else f"{store}: {count} of {manifest.name}."
         )
     if failed:
         raise typer.Exit(EXIT_PROBLEM)

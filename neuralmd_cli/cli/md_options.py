@@ -54,8 +54,10 @@ Manifest = Annotated[
     Path | None,
     typer.Option(
         metavar="CSV",
-        help="Simulate every complex of a table (name, protein, ligand, ...) into "
-        "--store.",
+        help="Simulate every complex of a table into --store, each in a process of "
+        "its own. Columns: protein and, as needed, name, ligand, ligand_index, "
+        "ligand_id, smiles, charges, ns, interval_ps, equilibration_ps, solvent, "
+        "seed. The same command goes on after a stop.",
         exists=True,
         dir_okay=False,
         show_default=False,
@@ -240,7 +242,9 @@ PrepareOnly = Annotated[
     bool,
     typer.Option(
         "--prepare-only",
-        help="Build the system and stop: says whether and how it can be simulated.",
+        help="Build the system and stop: says whether and how it can be simulated. "
+        "With --keep-work, or a table, what was built stays, and the same command "
+        "without this option begins with it.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -248,7 +252,8 @@ KeepWork = Annotated[
     bool,
     typer.Option(
         "--keep-work",
-        help="Keep the work folder with Amber's topologies and logs.",
+        help="Keep the work folder (-o's name with .work) with Amber's topologies "
+        "and logs.",
         rich_help_panel=OUTPUT,
     ),
 ]

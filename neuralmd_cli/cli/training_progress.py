@@ -27,15 +27,20 @@ class Shown:
 
 
 @contextmanager
-def training_progress(*, quiet: bool) -> Iterator[Shown]:
-    """On a terminal's stderr a live table; else a line per epoch; or nothing."""
+def training_progress(*, quiet: bool, begun: str = "untrained") -> Iterator[Shown]:
+    """On a terminal's stderr a live table; else a line per epoch; or nothing.
+
+    Args:
+        quiet: nothing.
+        begun: what to call the model before its first epoch.
+    """
     from rich.console import Console
 
     console = Console(stderr=True)
     if quiet:
         yield Shown(on_epoch=lambda result: None, on_batch=lambda done, of: None)
     elif not console.is_terminal:
-        yield Shown(on_epoch=_say, on_batch=lambda done, of: None)
+        yield Shown(on_epoch=lambda x: _say(x, begun), on_batch=lambda done, of: None)
     else:
         from rich.live import Live
 
@@ -44,29 +49,31 @@ def training_progress(*, quiet: bool) -> Iterator[Shown]:
 
             def on_epoch(result: "EpochResult") -> None:
                 rows.append(result)
-                live.update(_table(rows))
+                live.update(_table(rows, begun))
 
             def on_batch(done: int, of: int) -> None:
-                live.update(_table(rows, f"batch {done} of {of}"))
+                live.update(_table(rows, begun, f"batch {done} of {of}"))
 
             yield Shown(on_epoch=on_epoch, on_batch=on_batch)
 
 
-def _table(rows: list["EpochResult"], caption: str | None = None) -> "Table":
+def _table(
+    rows: list["EpochResult"], begun: str, caption: str | None = None
+) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, caption=caption, caption_justify="left")
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for row in rows[-SHOWN_EPOCHS:]:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, begun))
     return table
 
 
-def _cells(row: "EpochResult") -> tuple[str, ...]:
+def _cells(row: "EpochResult", begun: str) -> tuple[str, ...]:
     return (
         str(row.epoch),
-        row.stage,
+        row.stage if row.epoch else begun,
         _number(row.loss, ".4f"),
         _number(row.validation_skill, ".4f"),
         _number(row.validation_mae, ".4f"),
@@ -75,8 +82,8 @@ def _cells(row: "EpochResult") -> tuple[str, ...]:
     )
 
 
-def _say(row: "EpochResult") -> None:
-    parts = zip(COLUMNS, _cells(row), strict=True)
+def _say(row: "EpochResult", begun: str) -> None:
+    parts = zip(COLUMNS, _cells(row, begun), strict=True)
     text = ", ".join(f"{name} {value}" for name, value in parts if value != "-")
     if row.skipped:
         text += f", skipped batches with {', '.join(row.skipped)}"

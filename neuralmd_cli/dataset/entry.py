@@ -153,6 +153,7 @@ def recording_of(entry: Entry) -> Recording:
         centres=_float32(frames["centre"]),
         attributes=entry.facts["attributes"],
         flags=entry.flags,
+        molecule=None,
         **{
             name: None if np.isnan(frames[name]).all() else _float32(frames[name])
             for name in FRAME_FIELDS

@@ -41,7 +41,7 @@ class Start:
     displacement: Float[Tensor, "atoms 3"] | None = None  # Å per snapshot
     spacing_ps: float | None = None  # between two snapshots, if any were seen
     observed: Float[Tensor, "snapshots atoms 3"] | None = None  # Å; None: the start
-    molecules: Sequence[Chem.Mol] | None = None  # heavy atoms in the same order
+    molecules: Sequence[Chem.Mol | None] | None = None  # heavy atoms in the same order
     future: Float[Tensor, "times atoms 3"] | None = None  # Å; for oracles alone
 
     def __post_init__(self) -> None:
@@ -140,6 +140,11 @@ class System(nn.Module, ABC):
     def caveat(self, settings: Settings) -> str:
         """A sentence on what must not be read from the result; empty if none."""
         return ""
+
+    @property
+    def sees_pocket(self) -> bool:
+        """True if heavy atoms around the ligand and its bond orders matter to it."""
+        return False
 
     @property
     def dtype(self) -> torch.dtype:

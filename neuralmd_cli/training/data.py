@@ -10,6 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, overload
 
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from neuralmd_cli.complex import NEAR
+from neuralmd_cli.dataset.molecules import ligand_molecule
 from neuralmd_cli.dataset.recordings import Recordings as Files
 from neuralmd_cli.dataset.recordings import open_recordings
 from neuralmd_cli.dataset.splits import load_split, split_names
@@ -26,16 +32,20 @@ PER_SNAPSHOT = (
 )
 KEPT_RECORDINGS = 2000
 """Recordings held in memory at once; without obstacles, one takes about 1 MB."""
+REACH = NEAR + 1.0
+"""Å; atoms that never come so near are in no batch, wherever noise puts the ligand."""
 
 
 class Recordings(Sequence[Recording]):
     """Recordings that are read when first asked for.
 
-    Atoms around the ligand that no network sees are left out.
+    What the model does not see is left out: see `_read`.
     """
 
-    def __init__(self, places: Sequence[tuple[Path, str]]) -> None:
-        self._places = tuple(places)
+    def __init__(
+        self, places: Sequence[tuple[Path, str]], *, pocket: bool = False
+    ) -> None:
+        self._places, self._pocket = tuple(places), pocket
         self._read = lru_cache(maxsize=KEPT_RECORDINGS)(_read)
 
     @property
@@ -56,8 +66,8 @@ class Recordings(Sequence[Recording]):
     def __getitem__(self, index: int | slice) -> "Recording | Recordings":
         """Read one, or choose some without reading them."""
         if isinstance(index, slice):
-            return Recordings(self._places[index])
-        return self._read(*self._places[index])
+            return Recordings(self._places[index], pocket=self._pocket)
+        return self._read(*self._places[index], self._pocket)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +80,7 @@ class Parts:
     validation_starts: tuple[int, ...] | None = None  # None: as the recipe says
 
 
-def load_parts(data: Sequence[Path], split: str) -> Parts:
+def load_parts(data: Sequence[Path], split: str, *, pocket: bool = False) -> Parts:
     """The training and validation parts of a split (the paper's multi-trajectory).
 
     A complex that is in several files is taken from each.
@@ -78,6 +88,7 @@ def load_parts(data: Sequence[Path], split: str) -> Parts:
     Args:
         data: HDF5 files in MISATO's layout.
         split: a name, or a TOML file with the lists train, validation and test.
+        pocket: the model sees atoms around the ligand, and its bond orders.
 
     Raises:
         InputError: no such split, or complexes of it that no file has.
@@ -89,7 +100,7 @@ def load_parts(data: Sequence[Path], split: str) -> Parts:
     if missing:
         raise _missing(data, split, missing, len(seen))
     parts = {
-        part: Recordings([x for name in names for x in places[name]])
+        part: Recordings([x for name in names for x in places[name]], pocket=pocket)
         for part, names in wanted.items()
     }
     return Parts(
@@ -99,7 +110,9 @@ def load_parts(data: Sequence[Path], split: str) -> Parts:
     )
 
 
-def load_trajectory(data: Sequence[Path], name: str, held: int) -> Parts:
+def load_trajectory(
+    data: Sequence[Path], name: str, held: int, *, pocket: bool = False
+) -> Parts:
     """One trajectory, divided in time (the paper's single-trajectory protocol).
 
     Its first 80 % (80 of 100 snapshots) may be learned from, the last `held` of these
@@ -109,6 +122,7 @@ def load_trajectory(data: Sequence[Path], name: str, held: int) -> Parts:
         data: HDF5 files in MISATO's layout.
         name: of the complex; the first file that has it counts.
         held: snapshots for validation; 0: none.
+        pocket: the model sees atoms around the ligand, and its bond orders.
 
     Raises:
         InputError: no file has it, or too few snapshots are left to learn from.
@@ -116,7 +130,7 @@ def load_trajectory(data: Sequence[Path], name: str, held: int) -> Parts:
     found = next(_places(data, name), None)
     if found is None:
         raise _missing(data, name, [name], 1)
-    return divided_in_time(_read(*found), held)
+    return divided_in_time(_read(*found, pocket), held)
 
 
 def divided_in_time(recording: Recording, held: int) -> Parts:
@@ -160,13 +174,43 @@ def _snapshots(recording: Recording, first: int, stop: int) -> Recording:
     return replace(recording, **cut)
 
 
-def _read(path: Path, name: str) -> Recording:
+def _read(path: Path, name: str, pocket: bool) -> Recording:
+    """A recording without the atoms around that no batch will hold.
+
+    For a model that sees the pocket these are the far ones, and the ligand comes with
+    its bond orders, as in `simulate`; for all others, every one.
+
+    Raises:
+        InputError: bond orders are needed and cannot be known.
+    """
     recording = _opened(path).read(name)
+    if not pocket:
+        return _with_obstacles(
+            recording, torch.zeros_like(recording.obstacle_numbers, dtype=torch.bool)
+        )
+    molecule = ligand_molecule(_opened(path), name, recording)
+    return replace(_with_obstacles(recording, _near(recording)), molecule=molecule)
+
+
+def _with_obstacles(
+    recording: Recording, kept: Bool[Tensor, " obstacles"]
+) -> Recording:
     return replace(
         recording,
-        obstacle_positions=recording.obstacle_positions[:, :0],
-        obstacle_numbers=recording.obstacle_numbers[:0],
+        obstacle_positions=recording.obstacle_positions[:, kept],
+        obstacle_numbers=recording.obstacle_numbers[kept],
+        backbone_rows=None,
     )
+
+
+def _near(recording: Recording) -> Bool[Tensor, " obstacles"]:
+    """Which atoms are ever near the ligand, in their snapshot or in the first."""
+    near = torch.zeros_like(recording.obstacle_numbers, dtype=torch.bool)
+    for frame, ligand in enumerate(recording.positions):
+        at = frame if recording.has_moving_protein else 0
+        for places in recording.obstacle_positions[[0, at]]:
+            near |= torch.cdist(places, ligand).amin(dim=1) < REACH
+    return near
 
 
 def _places(data: Sequence[Path], name: str) -> Iterator[tuple[Path, str]]:

@@ -80,7 +80,8 @@ def train(
         hashes = {x.name: hashed(x).sha256 for x in _inputs(request)}
         if resume:
             folder.check_same(request, hashes)
-        parts = request_parts(request)
+        pocket = start is not None and start.sees_pocket
+        parts = request_parts(request, pocket=pocket)
         trainer = Trainer(
             new_model(request, parts) if start is None else start,
             parts,
@@ -113,16 +114,20 @@ def train(
     )
 
 
-def request_parts(request: Request) -> Parts:
+def request_parts(request: Request, *, pocket: bool = False) -> Parts:
     """What the training may see.
+
+    Args:
+        request: what to train on what.
+        pocket: the model sees atoms around the ligand, and its bond orders.
 
     Raises:
         InputError: files or complexes that are not there.
     """
     if request.trajectory is not None:
         held = request.setup.recipe.held_snapshots
-        return load_trajectory(request.data, request.trajectory, held)
-    return load_parts(request.data, request.split or "")
+        return load_trajectory(request.data, request.trajectory, held, pocket=pocket)
+    return load_parts(request.data, request.split or "", pocket=pocket)
 
 
 def new_model(request: Request, parts: Parts) -> TrainableSystem:

@@ -96,13 +96,16 @@ def _scores(
         generators=[torch.Generator().manual_seed(s) for s in starts],
         displacement=displacement,
         spacing_ps=recording.spacing_ps,
+        molecules=[recording.molecule] * len(starts),
     )
     # As a user gets it, except where the weights need a second snapshot.
     rule = recipe.velocity_rules[0] if recipe.needs_displacement else None
     span = recording.n_frames - 1 - min(starts)
     times = [k * recording.spacing_ps for k in range(1, span + 1)]
+    # Among springs the swing is not what is learned, and one draw of it hides what is.
+    still = model.sees_pocket and "temperature_k" in model.adjustable
     with torch.no_grad():
-        settled = model.settled(Settings(v0=rule))
+        settled = model.settled(Settings(v0=rule, temperature_k=0.0 if still else None))
         states = list(model.rollout(start, times, settled))
     predicted = torch.stack([x for _, x in states])
     predicted = predicted.reshape(span, len(starts), -1, 3)

@@ -136,6 +136,7 @@ def make_window(
             generators=[x.generator for x in drawn],
             displacement=displacement,
             spacing_ps=drawn[0].recording.spacing_ps,
+            molecules=[x.recording.molecule for x in drawn],
         ),
         targets=torch.cat(targets, dim=1).to(place.device, place.dtype),
         times=tuple(times),

@@ -76,3 +76,13 @@ def test_a_recording_that_is_too_short_is_refused():
         make_case(drifting(0), protocol)
     with pytest.raises(InputError, match="at least 31"):
         make_case(drifting(0), Protocol(name="w", about="", observe=30))
+
+
+def test_a_system_may_be_shown_the_last_snapshot_alone():
+    """It starts where one that is shown all starts, and is scored on the same."""
+    recording = drifting(0, frames=12)
+    every = make_case(recording, Protocol(name="x", about="", observe=8))
+    last = make_case(recording, Protocol(name="x", about="", observe=8, shown=1))
+    assert last.observed.equal(every.observed[-1:])
+    assert last.displacement is None
+    assert last.in_pocket.equal(every.in_pocket)

@@ -69,14 +69,19 @@ def test_output_or_store_is_needed(tmp_path):
     assert "--output" in result.stderr
 
 
-def shaken(path: Path, n_frames: int, size: float) -> list[str]:
-    """A trajectory of the ligand alone, each snapshot drawn about the pose; options."""
+def shaken(path: Path, n_frames: int, size: float, shift: float = 0.0) -> list[str]:
+    """A trajectory of the ligand alone, each snapshot drawn about the pose; options.
+
+    With a shift, every other snapshot is drawn about a pose so much (Å) to one side.
+    """
     ligand = read_ligand(EXAMPLE / "ligand_13v.sdf")
     start = ligand.ligand.positions
     noise = torch.randn(n_frames, *start.shape, generator=torch.manual_seed(1))
     topology = ligand_topology(ligand.molecule, with_hydrogens=False)
     times = 80.0 * torch.arange(1, n_frames + 1)
-    write_trajectory(path, start + size * noise, times, topology)
+    offset = torch.zeros(n_frames, 1, 3)
+    offset[1::2, :, 0] = shift
+    write_trajectory(path, start + offset + size * noise, times, topology)
     write_topology_pdb(path.with_suffix(".pdb"), start, topology)
     return [*INPUT, "--trajectory", str(path)]
 
@@ -103,6 +108,45 @@ def test_finetune_learns_from_a_ligand_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("frozen", "has no weights"),
+        ("mine", "is not known"),
+        ("gnnmd", "without default weights"),
+    ],
+)
+def test_finetune_refuses_a_model_it_cannot_begin_with(tmp_path, model, message):
+    """Before anything is read or written."""
+    words = shaken(tmp_path / "ref.dcd", 25, 0.3)
+    words += ["-o", str(tmp_path / "my.safetensors"), "--model", model]
+    result = CliRunner().invoke(app, ["finetune", *words])
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not (tmp_path / "my.safetensors.work").exists()
+
+
+@pytest.mark.parametrize(
+    "model", ["neuralmd-ode", pytest.param("neuralmd-sde", marks=pytest.mark.slow)]
+)
+def test_finetune_of_the_bundled_weights_says_what_it_learned(tmp_path, model):
+    """Swings about a place 0.5 Å away: that place is learned, and the rows say so."""
+    words = shaken(tmp_path / "ref.dcd", 25, 0.1, shift=0.5)
+    words += ["-o", str(tmp_path / "my.safetensors"), "--model", model]
+    words += [*"--epochs 1 --set pull_epochs=0 --set starts_per_epoch=1".split()]
+    result = CliRunner().invoke(app, ["finetune", *words, "--json"])
+    assert result.exit_code == 0, result.output
+    assert "epoch 0, stage before, skill" in result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["push_refitted"]
+    errors = {k: v["position_rmsd"] for k, v in facts["held_out"].items()}
+    assert set(errors) == {
+        *("frozen", "before", "fine-tuned", "observed-mean"),
+        "fine-tuned, all shown",
+    }
+    assert errors["fine-tuned"] < errors["before"]
+
+
+@pytest.mark.parametrize(
     ("n_frames", "size", "message"),
     [(10, 0.3, "holds 10 snapshots; at least 20"), (25, 0.0, "does not move")],
 )
@@ -113,3 +157,17 @@ def test_finetune_refuses_what_teaches_nothing(tmp_path, n_frames, size, message
     result = CliRunner().invoke(app, ["finetune", *words])
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["--ligand-index", "2"], ["--smiles", "C"], ["--with-protein"]]
+)
+def test_what_a_table_would_ignore_is_refused(tmp_path, words):
+    """An option that each line of the table gives, or a store has no use for."""
+    pytest.importorskip("openmm", reason="the extra md is not installed")
+    table = tmp_path / "t.csv"
+    table.write_text("name,protein\nA,a.pdb\n")
+    given = ["--manifest", str(table), "--store", str(tmp_path / "s.hdf5")]
+    result = CliRunner().invoke(app, ["md", *given, *words])
+    assert result.exit_code == 2
+    assert words[0] in result.stderr

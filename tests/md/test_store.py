@@ -1,6 +1,8 @@
 """A simulation in MISATO's layout is read back as what it was."""
 
 import json
+import shutil
+from pathlib import Path
 
 import h5py
 import pytest
@@ -12,7 +14,7 @@ from neuralmd_cli.md.files import Wanted, md_files
 from neuralmd_cli.md.manifest import read_manifest
 from neuralmd_cli.md.prepare import Preparation
 from neuralmd_cli.md.session import Settings
-from neuralmd_cli.md.store import check_store
+from neuralmd_cli.md.store import check_store, stored_names
 from neuralmd_cli.misato import read
 
 HOW = Preparation(solvent="implicit", charges="gasteiger")
@@ -134,3 +136,36 @@ def test_a_table_is_simulated_with_failures_listed(tiny, tmp_path):
     assert "1 of 2 complexes" in again.stdout
     assert "GOOD: there already" in again.stderr
     assert not list(store.with_name("set.hdf5.parts").glob("*.hdf5"))
+
+
+@pytest.mark.slow
+def test_a_prepared_set_is_simulated_elsewhere_without_building(tiny, tmp_path):
+    """Prepared, moved with its files to another folder, and gone on with as it is."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    for file in (tiny.protein, tiny.ligand):
+        shutil.copy(file, here)
+    (here / "t.csv").write_text(
+        f"name,protein,ligand\nTINY,{tiny.protein.name},{tiny.ligand.name}\n"
+    )
+
+    def command(folder: Path) -> list[str]:
+        words = ["md", "--manifest", str(folder / "t.csv"), "--keep-work"]
+        words += ["--store", str(folder / "set.hdf5"), "--ns", "0.0002"]
+        words += ["--interval-ps", "0.04", "--equilibration-ps", "0.04"]
+        return [*words, *"--solvent implicit --charges gasteiger".split()]
+
+    built = CliRunner().invoke(app, [*command(here), "--prepare-only"])
+    assert built.exit_code == 0, built.output
+    assert "set.hdf5.parts: 1 of 1 complexes of t.csv are ready" in built.stdout
+    assert not (here / "set.hdf5").exists()
+    work = Path("set.hdf5.parts") / "TINY.hdf5.TINY.work"
+    topologies = list((here / work).glob("*.prmtop"))
+    before = {x.name: x.stat().st_mtime_ns for x in topologies}
+    assert before
+    here.rename(there)
+    done = CliRunner().invoke(app, [*command(there), "--platform", "CPU"])
+    assert done.exit_code == 0, done.output
+    assert stored_names(there / "set.hdf5") == ["TINY"]
+    after = {x: (there / work / x).stat().st_mtime_ns for x in before}
+    assert after == before

@@ -60,6 +60,7 @@ def read_rigid(
         source=files.trajectory.name,
         n_frames=len(times),
     )
+    said = frames is None and (timed or spacing_ps is None)
     first, last = frames or (1, len(whole))
     whole = whole[first - 1 : last]
     rows = matched_atoms(topology, residue, ligand.molecule, whole[0], where)
@@ -104,6 +105,6 @@ def read_rigid(
         f"{files.protein.name} in every snapshot.",
         *ligand.notes,
         *sampled.notes,
-        *(f"{x}." for x in time_notes if frames is None),
+        *(f"{x}." for x in time_notes if said),
     )
     return reading, notes

@@ -100,7 +100,8 @@ def read_own(
     recording = _recording(name, sampled, protein, atoms, ligand, attributes)
     found = f"{residue_label(system.residue)} is the ligand of {files.ligand.name}."
     said = [found, *ligand.notes, *notes, *protein.notes, *stereo, *sampled.notes]
-    said += [f"{x}." for x in time_notes if frames is None]
+    if frames is None and (timed or spacing_ps is None):
+        said += [f"{x}." for x in time_notes]
     elements = (topology.atom(k).element for k in system.kept.tolist())
     if not any(x is not None and x.number == 1 for x in elements):
         said.append("The trajectory holds no hydrogens; none are counted.")

@@ -50,7 +50,8 @@ class Relaxed(Baseline):
             SimulationError: the relaxation found no end.
         """
         batch = start.batch
-        if start.molecules is None:
+        known = [x for x in start.molecules or () if x is not None]
+        if len(known) < batch.n_complexes:
             raise InputError(
                 "The model relaxed needs the bond orders of the ligand, and they are "
                 "not known here.",
@@ -58,7 +59,7 @@ class Relaxed(Baseline):
             )
         parts = [
             relaxed(molecule, batch.positions[batch.atom_complex == index])
-            for index, molecule in enumerate(start.molecules)
+            for index, molecule in enumerate(known)
         ]
         return at_rest(torch.cat(parts), times)
 

@@ -88,6 +88,11 @@ class NeuralODE(TrainableSystem):
         step = self.config.step_ps if solver in FIXED_STEP else None
         return Settings(v0=rule, solver=solver, step_ps=step)
 
+    @property
+    def sees_pocket(self) -> bool:
+        """True of weights with springs."""
+        return self.config.pocket is not None
+
     def settled(self, settings: Settings) -> Settings:
         """Fill in what is open; refuse a rule these weights have nothing for."""
         settled = super().settled(settings)

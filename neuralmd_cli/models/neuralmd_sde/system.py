@@ -104,6 +104,11 @@ class NeuralSDE(TrainableSystem):
             temperature_k=None if config.is_published else ROOM_TEMPERATURE,
         )
 
+    @property
+    def sees_pocket(self) -> bool:
+        """True of weights with springs."""
+        return self.config.pocket is not None
+
     def settled(self, settings: Settings) -> Settings:
         """Fill in what is open; refuse what these weights have nothing for."""
         settled = super().settled(settings)
