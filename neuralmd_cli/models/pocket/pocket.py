@@ -99,8 +99,8 @@ class Pocket(nn.Module):
         around = surroundings(batch)
         springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
         swings = _each_once(around, lambda x, k: swing(x, config.springs))
-        resting = self._relaxations(start, around)
-        pose, lead = self._pose(start, around, springs, resting)
+        resting = relaxed_poses(start, around)
+        pose, lead = self._pose(start, self.columns(around, resting, springs))
         parts = [x.stiff for x in around]
         spacing = start.spacing_ps or 1.0
         n = len(start.snapshots)
@@ -117,25 +117,24 @@ class Pocket(nn.Module):
             known=1.0 + (n - 1) / RELATED,
         )
 
-    def _relaxations(
-        self, start: Start, around: Sequence[Surroundings]
-    ) -> list[Float[Tensor, "_ _ 3"]]:
-        known = start.molecules
-        molecules = [None] * len(around) if known is None else list(known)
-        return _each_once(around, lambda x, k: relaxations(x, molecules[k]))
+    def columns(
+        self,
+        around: Sequence[Surroundings],
+        resting: Sequence[Float[Tensor, "_ _ 3"]],
+        springs: Sequence[Float[Tensor, "_ _"]],
+    ) -> list[Float[Tensor, "_ 3 _"]]:
+        """What is weighted; see `push.columns`."""
+        return _each_once(
+            around, lambda x, k: columns(x, resting[k], springs[k], self.config)
+        )
 
     def _pose(
         self,
         start: Start,
-        around: Sequence[Surroundings],
-        springs: Sequence[Float[Tensor, "_ _"]],
-        resting: Sequence[Float[Tensor, "_ _ 3"]],
+        found: Sequence[Float[Tensor, "_ 3 _"]],
     ) -> tuple[Tensor, Tensor]:
         """The settled pose, and how far ahead of it the last snapshots are."""
         config, seen = self.config, start.snapshots
-        found = _each_once(
-            around, lambda x, k: columns(x, resting[k], springs[k], config)
-        )
         move = torch.cat(settled_move(found, self.weights, config.farthest))
         move = move.to(start.batch.positions) / len(seen)
         if len(seen) == 1:
@@ -209,6 +208,15 @@ def _on_grid(times: Sequence[float], step_ps: float) -> bool:
     """True if every time is a whole number of steps."""
     places = [x / step_ps for x in times]
     return all(abs(x - round(x)) < GRID_TOLERANCE * max(1.0, x) for x in places)
+
+
+def relaxed_poses(
+    start: Start, around: Sequence[Surroundings]
+) -> list[Float[Tensor, "_ _ 3"]]:
+    """`push.relaxations` of each ligand."""
+    known = start.molecules
+    molecules = [None] * len(around) if known is None else list(known)
+    return _each_once(around, lambda x, k: relaxations(x, molecules[k]))
 
 
 def fading_mean(

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from neuralmd_cli.models.pocket.pocket import Pocket
+from neuralmd_cli.models.pocket.pocket import Pocket, relaxed_poses
 from neuralmd_cli.models.pocket.push import N_COLUMNS, settled_move
 from neuralmd_cli.models.pocket.springs import stiffness
 from neuralmd_cli.models.pocket.surroundings import surroundings
@@ -60,6 +60,7 @@ def ways(
     """
     around = surroundings(start.batch)
     springs = [stiffness(x, pocket.config.springs) for x in around]
-    found = torch.stack(pocket.columns(start, around, springs))
+    resting = relaxed_poses(start, around)
+    found = torch.stack(pocket.columns(around, resting, springs))
     at = torch.stack([x.positions for x in around])
     return Ways(columns=found, ways=torch.stack(list(means)).to(at) - at)
