@@ -27,5 +27,5 @@ def shape_remarks(settings: Settings) -> list[str]:
         return []
     return [
         "--free-shape: bonds, angles and rings of the ligand may stretch and bend, and "
-        "its atoms may run into the pocket; frames are as the model has them."
+        "its atoms may run into the pocket. No score of the weights is of such frames."
     ]
