@@ -73,6 +73,7 @@ class Options(TypedDict, total=False):
     solver: Solver | None
     step_ps: float | None
     temperature_k: float | None
+    keep_shape: bool | None
     device: str
     weights: str | None
     weights_url: str | None
@@ -120,6 +121,7 @@ def get_ready(
     solver: Solver | None = None,
     step_ps: float | None = None,
     temperature_k: float | None = None,
+    keep_shape: bool | None = None,
     device: str = "auto",
     weights: str | None = None,
     weights_url: str | None = None,
@@ -142,7 +144,13 @@ def get_ready(
     path = find_weights(model, weights, weights_url, download_progress)
     system, loaded = load_system(model, path)
     settings = system.settled(
-        Settings(v0=v0, solver=solver, step_ps=step_ps, temperature_k=temperature_k)
+        Settings(
+            v0=v0,
+            solver=solver,
+            step_ps=step_ps,
+            temperature_k=temperature_k,
+            keep_shape=keep_shape,
+        )
     )
     warnings = [
         *prepared.warnings,

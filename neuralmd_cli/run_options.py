@@ -20,6 +20,7 @@ def check_options(
     solver: str | None,
     step_ps: float | None,
     temperature_k: float | None,
+    keep_shape: object,
 ) -> None:
     """Refuse numbers out of range and words that are none.
 
@@ -38,5 +39,8 @@ def check_options(
     for name, value in (("step_ps", step_ps), ("temperature_k", temperature_k)):
         if value is not None and not 0 < value < math.inf:
             raise InputError(f"{name} must be a positive number, not {value:g}.")
+    if keep_shape is not None and not isinstance(keep_shape, bool):
+        # 0 or "no" would pass for what it is not.
+        raise InputError(f"keep_shape must be True or False, not {keep_shape!r}.")
     if step_ps is not None and solver == "dopri5":
         raise InputError("step_ps: dopri5 chooses its steps itself.")

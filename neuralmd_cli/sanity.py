@@ -32,12 +32,21 @@ that the network sees, nothing holds the ligand any more."""
 class Watch:
     """Looks at each snapshot of some replicas of one complex."""
 
-    def __init__(self, complex_: Complex, replicas: int) -> None:
+    def __init__(
+        self, complex_: Complex, replicas: int, *, free_shape: bool = False
+    ) -> None:
+        """Remember the start.
+
+        Args:
+            complex_: where the replicas start.
+            replicas: how many.
+            free_shape: bonds may have any length, as somebody wants to see them.
+        """
         ligand, protein = complex_.ligand, complex_.protein
         self._obstacles = protein.obstacle_positions.float()
-        self._bonds = ligand.bonds
+        self._bonds = ligand.bonds[:0] if free_shape else ligand.bonds
         start = ligand.positions.float()
-        self._lengths = _lengths(start, ligand.bonds)
+        self._lengths = _lengths(start, self._bonds)
         # Where the start itself is beyond a limit, only going further breaks it.
         nearest = _nearest(start, self._obstacles)
         self._limits = min(IN_ONE_PLACE, nearest / 2), max(FAR, nearest + FAR)

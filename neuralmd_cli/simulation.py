@@ -283,8 +283,9 @@ def _roll(
         if molecules is None
         else [x for x in molecules for _ in range(replicas)],
     )
+    cpu, free = torch.device("cpu"), settings.keep_shape is False
     watches = [
-        Watch(x.to(torch.device("cpu"), torch.float32), replicas) for x in complexes
+        Watch(x.to(cpu, torch.float32), replicas, free_shape=free) for x in complexes
     ]
     rows = [x.ligand.n_atoms for x in complexes for _ in range(replicas)]
     block: list[tuple[Tensor, Tensor]] = []

@@ -12,6 +12,7 @@ GOOD = {
     "solver": None,
     "step_ps": None,
     "temperature_k": None,
+    "keep_shape": None,
 }
 
 
@@ -20,6 +21,7 @@ def test_what_a_command_takes_is_taken():
     check_options(**GOOD)
     check_options(**GOOD | {"v0": "thermal", "solver": "rk4", "step_ps": 2.0})
     check_options(**GOOD | {"solver": "dopri5", "temperature_k": 300.0})
+    check_options(**GOOD | {"keep_shape": False})
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,8 @@ def test_what_a_command_takes_is_taken():
         ({"seed": -1}, "seed must be 0 or more, not -1"),
         ({"step_ps": float("inf")}, "step_ps must be a positive number, not inf"),
         ({"temperature_k": 0.0}, "temperature_k must be a positive number, not 0"),
+        ({"keep_shape": 0}, "keep_shape must be True or False, not 0"),
+        ({"keep_shape": "no"}, "keep_shape must be True or False, not 'no'"),
         ({"step_ps": 1.0, "solver": "dopri5"}, "dopri5 chooses its steps itself"),
     ],
 )

@@ -64,6 +64,19 @@ def _through(x, complex_):
 
 @pytest.mark.parametrize(
     ("change", "why"),
+    [(_nan, "not numbers"), (_stretch, ""), (_collapse, "")],
+)
+def test_a_free_shape_is_not_measured_by_its_bonds(complex_, change, why):
+    """Who wants to see bonds stretch sees them; what is no number ends it still."""
+    watch = Watch(complex_, 1, free_shape=True)
+    watch.look(change(complex_.ligand.positions.clone(), complex_)[None], 1, 80.0)
+    (broken,) = watch.broken
+    assert ("" if broken is None else broken.reason).endswith(why)
+    assert (broken is None) == (why == "")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
     [
         (_nothing, ""),
         (_nan, "not numbers"),

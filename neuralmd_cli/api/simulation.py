@@ -160,6 +160,7 @@ def simulate(
     solver: Solver | None = None,
     step_ps: float | None = None,
     temperature_k: float | None = None,
+    keep_shape: bool | None = None,
     device: str = "auto",
     weights: File | None = None,
     weights_url: str | None = None,
@@ -189,6 +190,7 @@ def simulate(
         solver=solver,
         step_ps=step_ps,
         temperature_k=temperature_k,
+        keep_shape=keep_shape,
     )
     files = [None if x is None else Path(x) for x in (protein, ligand)]
     if output is not None:
@@ -209,6 +211,7 @@ def simulate(
         solver=solver,
         step_ps=step_ps,
         temperature_k=temperature_k,
+        keep_shape=keep_shape,
         device=device,
         weights=None if weights is None else os.fspath(weights),
         weights_url=weights_url,

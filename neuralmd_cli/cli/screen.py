@@ -31,6 +31,7 @@ from neuralmd_cli.cli.options import (
 )
 from neuralmd_cli.cli.simulation_options import (
     IntervalPs,
+    KeepShape,
     Ns,
     Replicas,
     Solver,
@@ -107,6 +108,7 @@ def screen(
     solver: Solver = None,
     step_ps: StepPs = None,
     temperature_k: TemperatureK = None,
+    keep_shape: KeepShape = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -225,6 +227,7 @@ def screen(
                     solver=None if solver is None else solver.value,
                     step_ps=step_ps,
                     temperature_k=temperature_k,
+                    keep_shape=keep_shape,
                     device=device,
                     weights=weights,
                     weights_url=weights_url,

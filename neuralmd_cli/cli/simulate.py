@@ -28,6 +28,7 @@ from neuralmd_cli.cli.options import (
 )
 from neuralmd_cli.cli.simulation_options import (
     IntervalPs,
+    KeepShape,
     Ns,
     Replicas,
     Solver,
@@ -83,6 +84,7 @@ def simulate(
     solver: Solver = None,
     step_ps: StepPs = None,
     temperature_k: TemperatureK = None,
+    keep_shape: KeepShape = None,
     output: Output,
     with_protein: Annotated[
         bool,
@@ -150,6 +152,7 @@ def simulate(
             solver=None if solver is None else solver.value,
             step_ps=step_ps,
             temperature_k=temperature_k,
+            keep_shape=keep_shape,
             device=device,
             weights=weights,
             weights_url=weights_url,

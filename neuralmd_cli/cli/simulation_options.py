@@ -86,6 +86,16 @@ TemperatureK = Annotated[
         rich_help_panel=SIMULATION,
     ),
 ]
+KeepShape = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-shape/--free-shape",
+        help="Keep the ligand's bonds, angles and rings, or let the model's own motion "
+        "stretch them, for models that keep them; without it, kept.",
+        show_default=False,
+        rich_help_panel=SIMULATION,
+    ),
+]
 
 
 def check_numbers(

@@ -28,6 +28,7 @@ OPTIONS = {
     "solver": "--solver",
     "step_ps": "--step-ps",
     "temperature_k": "--temperature-k",
+    "keep_shape": "--keep-shape/--free-shape",
 }
 """The command line's name of each field of `Settings`."""
 
@@ -64,6 +65,7 @@ class Settings:
     solver: Solver | None = None
     step_ps: float | None = None
     temperature_k: float | None = None
+    keep_shape: bool | None = None  # bonds, angles, rings; clear of the pocket
 
     def chosen(self) -> dict[str, Any]:
         """The settings that are not None."""

@@ -106,6 +106,7 @@ def replay(
             solver=cast("Solver | None", told.solver),
             step_ps=told.step_ps,
             temperature_k=told.temperature_k,
+            keep_shape=told.keep_shape,
             device=_device(told, device),
             weights=_weights(told, weights),
             command=["neuralmd", "replay", record.name],

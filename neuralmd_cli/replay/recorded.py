@@ -38,6 +38,7 @@ class Recorded:
     solver: str | None
     step_ps: float | None
     temperature_k: float | None
+    keep_shape: bool | None  # None too in records of versions without the choice
     ns: float
     interval_ps: float
     replicas: int
@@ -136,6 +137,7 @@ def _recorded(path: Path, values: _Values) -> Recorded:
         solver=dynamics.of("solver", str, optional=True),
         step_ps=dynamics.of("step_ps", float, optional=True),
         temperature_k=dynamics.of("temperature_k", float, optional=True),
+        keep_shape=dynamics.of("keep_shape", bool, optional=True),
         ns=values.of("ns", float),
         interval_ps=values.of("interval_ps", float),
         replicas=replicas,
@@ -154,6 +156,7 @@ def _recorded(path: Path, values: _Values) -> Recorded:
         solver=found.solver,
         step_ps=found.step_ps,
         temperature_k=found.temperature_k,
+        keep_shape=found.keep_shape,
     )
     return found
 

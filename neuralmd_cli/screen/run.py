@@ -77,6 +77,7 @@ def screen_files(
     solver: Solver | None = None,
     step_ps: float | None = None,
     temperature_k: float | None = None,
+    keep_shape: bool | None = None,
     device: str = "auto",
     weights: str | None = None,
     weights_url: str | None = None,
@@ -132,6 +133,7 @@ def screen_files(
         solver=solver,
         step_ps=step_ps,
         temperature_k=temperature_k,
+        keep_shape=keep_shape,
         trajectories=trajectories,
         device=str(where),
     )

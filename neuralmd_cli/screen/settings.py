@@ -25,6 +25,7 @@ _OPTIONS = {
     "solver": "--solver",
     "step_ps": "--step-ps",
     "temperature_k": "--temperature-k",
+    "keep_shape": "--keep-shape",
     "trajectories": "--trajectories",
     "device": "--device",
     "precision": "the precision",
@@ -47,6 +48,7 @@ class Choice:
     solver: Solver | None
     step_ps: float | None
     temperature_k: float | None
+    keep_shape: bool | None
     trajectories: Trajectories
     device: str  # settled: cpu, cuda:0, mps
 
@@ -66,6 +68,7 @@ class Decisive:
     solver: str | None
     step_ps: float | None
     temperature_k: float | None
+    keep_shape: bool | None
     trajectories: str
     device: str  # its kind; two GPUs of one kind count as the same
     precision: str

@@ -294,6 +294,8 @@ def _command(task: Task, choice: Choice, ligand: Ligand) -> list[str]:
     for option, value in options.items():
         if value is not None:
             words += [option, str(value)]
+    if choice.keep_shape is not None:
+        words.append("--keep-shape" if choice.keep_shape else "--free-shape")
     return words
 
 

@@ -147,6 +147,7 @@ def chosen_settings(choice: Choice, system: System) -> Settings:
             solver=choice.solver,
             step_ps=choice.step_ps,
             temperature_k=choice.temperature_k,
+            keep_shape=choice.keep_shape,
         )
     )
 

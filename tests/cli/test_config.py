@@ -204,3 +204,20 @@ def test_a_simulation_from_a_file(tmp_path):
     assert result.exit_code == 0, result.stderr
     record = json.loads((tmp_path / "traj.json").read_text())
     assert (record["ns"], record["seed"]) == (0.16, 5)
+
+
+def test_a_shape_let_go_by_a_file(tmp_path):
+    """`keep-shape = false` is --free-shape; the command line goes first."""
+    (tmp_path / "run.toml").write_text(
+        f'protein = "{EXAMPLE / "nik.pdb"}"\nns = 0.08\nkeep-shape = false\n'
+        f'ligand = "{EXAMPLE / "ligand_13v.sdf"}"\noutput = "traj.dcd"\n'
+    )
+    line = ["simulate", "--config", str(tmp_path / "run.toml"), "--json", "--model"]
+    for word, kept in ((), False), (("--keep-shape",), True):
+        result = CliRunner().invoke(real_app, [*line, "neuralmd-ode", *word])
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout)["dynamics"]["keep_shape"] is kept
+        assert ("Warning: --free-shape" in result.stderr) is not kept
+    result = CliRunner().invoke(real_app, [*line, "frozen"])
+    assert result.exit_code == 1
+    assert "--keep-shape/--free-shape means nothing to the model" in result.stderr

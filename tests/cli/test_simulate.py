@@ -167,6 +167,7 @@ def test_rmsf_needs_no_more_than_the_trajectory(tmp_path, weights):
         (["--weights", "neuralmd-odd"], 1, "neuralmd-odd"),
         (["--temperature-k", "-3"], 2, "must be a positive"),
         (["--temperature", "300"], 1, "--temperature-k means nothing to"),
+        (["--free-shape"], 1, "these weights keep no shape of a ligand"),
         (["--model", "frosen"], 2, "there is no frosen; known are neuralmd-ode, neu"),
         (["--model", "frozen"], 1, "--weights: the model frozen has none"),
         (["--model", "mean-pose"], 1, "it can only be scored"),

@@ -155,6 +155,7 @@ def test_the_oracle_needs_a_future():
         ({"solver": "rk4"}, "--solver"),
         ({"step_ps": 4.0}, "--step-ps"),
         ({"temperature_k": 300.0}, "--temperature-k"),
+        ({"keep_shape": False}, "--keep-shape/--free-shape"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(name, setting, option):

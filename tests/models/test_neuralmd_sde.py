@@ -185,13 +185,14 @@ def test_the_mean_path_is_the_odes():
     assert (ours - theirs).norm() < 1e-3 * moved
 
 
-def test_a_warm_ligand_swings_as_much_as_the_temperature_says():
+@pytest.mark.parametrize("keep_shape", [True, False])
+def test_a_warm_ligand_swings_as_much_as_the_temperature_says(keep_shape):
     """300 K: the mass-weighted swing is thermal speed / sqrt(k); at 75 K half."""
     model, pocket = sde(noise_network=False), toy_complex(0)
     mass = pocket.ligand.masses
 
     def swing(temperature):
-        settings = {"temperature_k": temperature}
+        settings = {"temperature_k": temperature, "keep_shape": keep_shape}
         late = [800.0 + 320.0 * k for k in range(3)]
         x = positions(model, pocket, times=late, replicas=24, settings=settings)
         about = (x - x.mean(dim=(0, 1))).square().sum(dim=-1).mean(dim=(0, 1))
@@ -213,6 +214,27 @@ def test_bonds_and_angles_are_kept_at_every_time(interval):
     change = distances(x, pairs) - distances(pocket.ligand.positions, pairs)
     assert change.abs().max() < 1e-3
     assert (x - pocket.ligand.positions).norm(dim=-1).max() < 4.0
+
+
+def test_a_shape_is_kept_unless_it_is_let_go():
+    """Bonds stretch with the flag; without it nothing changes, not by a bit."""
+    model, pocket = sde(warm_head=True), toy_complex(3)
+    pairs = pocket.ligand.bonds
+    kept = positions(model, pocket)
+    assert torch.equal(positions(model, pocket, settings={"keep_shape": True}), kept)
+    free = positions(model, pocket, settings={"keep_shape": False})
+    change = distances(free, pairs) - distances(pocket.ligand.positions, pairs)
+    assert change.abs().max() > 0.1
+    assert (free - pocket.ligand.positions).norm(dim=-1).max() < 4.0
+
+
+@pytest.mark.parametrize("noise", ["published-scalar", "published-coordinate"])
+def test_published_noise_keeps_no_shape(noise):
+    """So there is none to let go."""
+    model = published(noise)
+    assert model.settled(Settings()).keep_shape is None
+    with pytest.raises(InputError, match="these weights keep no shape"):
+        model.settled(Settings(keep_shape=False))
 
 
 def test_amplitudes_are_bounded_invariants_and_start_at_one():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from neuralmd_cli import simulate
 from neuralmd_cli.cli.main import app
 from neuralmd_cli.errors import InputError, NeuralMDError, OutputError
 from neuralmd_cli.replay.again import replay
@@ -99,6 +100,21 @@ def test_other_results_are_told_by_how_much(record):
     assert "The results are not the same." in command(record).stdout
 
 
+def test_a_shape_let_go_is_let_go_again(tmp_path):
+    """The choice is in the record, and decides what a replay gives."""
+    inputs = (EXAMPLE / "nik.pdb", EXAMPLE / "ligand_13v.sdf")
+    options = {"model": "neuralmd-ode", "ns": 0.16, "device": "cpu"}
+    for name, choice in (("free", False), ("kept", None)):
+        output = tmp_path / f"{name}.dcd"
+        run = simulate(*inputs, output=output, keep_shape=choice, **options)
+        assert any("--free-shape" in x for x in run.warnings) == (choice is False)
+        assert replay(tmp_path / f"{name}.json").same
+    record = json.loads((tmp_path / "free.json").read_text())
+    assert record["dynamics"]["keep_shape"] is False
+    spoil(tmp_path / "free.json", dynamics__keep_shape=None)
+    assert not replay(tmp_path / "free.json").same
+
+
 def test_another_version_is_said_and_run(record):
     """It may well give the same."""
     spoil(record, neuralmd_version="0.0.1", versions__torch="1.0")
@@ -150,6 +166,7 @@ BAD = {
     "inputs": {"other": {}},
     "dynamics__system": "os.system",
     "dynamics__solver": "euler; rm",
+    "dynamics__keep_shape": "no",
     "ns": "8",
     "seed": True,
     "replicas": 10**9,

@@ -154,6 +154,24 @@ def test_a_ligand_alone_moves_as_in_the_screen(tmp_path, done, weights):
             assert check["value"] == pytest.approx(theirs[name]["value"], abs=2e-4)
 
 
+def test_a_shape_let_go_is_so_for_each_ligand(tmp_path, done, weights, six):
+    """Other trajectories, a warning, and a record that says it and can be repeated."""
+    out = tmp_path / "out"
+    found = screen(out, six, weights=weights, keep_shape=False)
+    assert any("bonds, angles and rings" in x for x in found.warnings)
+    kept, free = hashes(done, "ligands/*/*.dcd"), hashes(out, "ligands/*/*.dcd")
+    assert not set(kept.values()) & set(free.values())
+    for path in out.glob("ligands/*/*.json"):
+        record = json.loads(path.read_text())
+        assert record["dynamics"]["keep_shape"] is False
+        assert record["command"][-1] == "--free-shape"
+        before = json.loads((done / path.relative_to(out)).read_text())
+        pairs = zip(before["results"], record["results"], strict=True)
+        for held, loose in pairs:
+            name = "bond_change_max"
+            assert loose[name]["value"] > 2 * held[name]["value"]
+
+
 def test_a_finished_screen_is_not_simulated_again(tmp_path, done, weights, six):
     """The same command again changes no file; a lost trajectory is made again."""
     out = tmp_path / "out"
@@ -171,6 +189,7 @@ def test_a_finished_screen_is_not_simulated_again(tmp_path, done, weights, six):
         ({"seed": 1}, "--seed was 0 and is now 1"),
         ({"trajectories": "xtc"}, "--trajectories was dcd and is now xtc"),
         ({"temperature_k": 310.0}, "--temperature-k was 300.0 and is now 310.0"),
+        ({"keep_shape": False}, "--keep-shape was True and is now False"),
     ],
 )
 def test_other_options_are_refused(done, weights, six, options, message):

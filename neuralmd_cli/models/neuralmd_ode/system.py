@@ -27,6 +27,7 @@ from neuralmd_cli.models.initial_velocity import check_rule, initial_velocities
 from neuralmd_cli.models.neuralmd_ode.config import NeuralODEConfig
 from neuralmd_cli.models.objective import pose_loss
 from neuralmd_cli.models.pocket.pocket import Motion, Pocket
+from neuralmd_cli.models.shape_choice import check_shape, shape_remarks
 from neuralmd_cli.models.system import (
     Objective,
     Settings,
@@ -49,7 +50,7 @@ class NeuralODE(TrainableSystem):
 
     name: ClassVar[str] = "neuralmd-ode"
     summary: ClassVar[str] = "BindingNet's forces in Newton's equation, deterministic"
-    adjustable: ClassVar[tuple[str, ...]] = ("v0", "solver", "step_ps")
+    adjustable: ClassVar[tuple[str, ...]] = ("v0", "solver", "step_ps", "keep_shape")
     draws: ClassVar[str] = "with --v0 thermal"
 
     def __init__(self, config: NeuralODEConfig) -> None:
@@ -84,7 +85,7 @@ class NeuralODE(TrainableSystem):
         """As the checkpoint was trained."""
         solver, rule = self.config.solver, self.config.velocity_rule
         if self.config.pocket is not None:
-            return Settings(v0=rule, step_ps=self.config.step_ps)
+            return Settings(v0=rule, step_ps=self.config.step_ps, keep_shape=True)
         step = self.config.step_ps if solver in FIXED_STEP else None
         return Settings(v0=rule, solver=solver, step_ps=step)
 
@@ -94,10 +95,11 @@ class NeuralODE(TrainableSystem):
         return self.config.pocket is not None
 
     def settled(self, settings: Settings) -> Settings:
-        """Fill in what is open; refuse a rule these weights have nothing for."""
+        """Fill in what is open; refuse what these weights have nothing for."""
         settled = super().settled(settings)
         config = self.config
         check_rule(config, settled.v0)
+        check_shape(settled, keeps=config.pocket is not None)
         if config.pocket is not None:
             if settings.solver is not None:
                 raise InputError(
@@ -124,6 +126,10 @@ class NeuralODE(TrainableSystem):
             "pocket": None if self.config.pocket is None else "springs",
         }
 
+    def remarks(self, settings: Settings, observed: int) -> list[str]:
+        """That frames are not mended, if so chosen."""
+        return shape_remarks(settings)
+
     def caveat(self, settings: Settings) -> str:
         """With friction and no noise, all motion ends."""
         if not self.config.friction_per_ps:
@@ -138,7 +144,8 @@ class NeuralODE(TrainableSystem):
         velocities = self.initial_velocities(start, rule)
         if self.config.pocket is not None:
             motion = self._motion(start.batch, settings.step_ps)
-            return self.pocket.rollout(start, velocities, times, motion)
+            free = settings.keep_shape is False
+            return self.pocket.rollout(start, velocities, times, motion, free=free)
         return self.solve(
             start.batch,
             velocities,

@@ -1,6 +1,7 @@
 """What is warm, and by how much: the parts of our Langevin equation."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from neuralmd_cli.dynamics.constraints import Shapes, shapes
 from neuralmd_cli.dynamics.sde import response
 from neuralmd_cli.dynamics.stiff_parts import StiffParts, stiff_parts
 from neuralmd_cli.graph import slots
+from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
 
 ROOM_TEMPERATURE = 300.0
 """K, of the simulations that thermal speeds are taken from."""
@@ -67,16 +69,20 @@ class Warmth:
 
 
 def warmth(
-    batch: Batch, shape: Shapes, thermal_speed: float, temperature_k: float
+    batch: Batch, shape: Shapes | None, thermal_speed: float, temperature_k: float
 ) -> Warmth:
     """The kT of each ligand, such that it swings as much as the training data did.
 
     The data's fluctuation sits in the few directions that keep bonds and angles. So
     that the swing of the whole ligand, weighted by mass, is thermal speed / sqrt(k)
     per coordinate at 300 K, each of these directions gets what all would have had.
+    Without a shape to keep all directions are free, and each has its own.
     """
-    freedom, shares = shape.freedom(batch.positions)
     counts = torch.bincount(batch.atom_complex, minlength=batch.n_complexes)
+    if shape is None:
+        freedom, shares = 3 * counts, torch.ones_like(batch.masses)
+    else:
+        freedom, shares = shape.freedom(batch.positions)
     total = batch.masses.new_zeros(batch.n_complexes)
     mean = total.index_add(0, batch.atom_complex, batch.masses) / counts
     gain = (3 * counts / freedom).to(batch.masses)
@@ -108,6 +114,32 @@ def spread(
         grown -= after.impulse**2
     free = warm.thermal_energies / masses * factors.square()
     return free * warm.shares * grown + unresolved**2
+
+
+def path_variances(
+    amplitude: Amplitude,
+    config: NeuralSDEConfig,
+    times: Sequence[float],
+    *,
+    thermal_start: bool,
+) -> Float[Tensor, "times atoms"]:
+    """Variance (Å²) of each atom's coordinates about the mean path, at 300 K."""
+    batch = amplitude.batch
+    warm = warmth(batch, batch_shapes(batch), config.thermal_speed, ROOM_TEMPERATURE)
+    factors = amplitude(batch.positions)
+    rows = [
+        spread(
+            warm,
+            batch.masses,
+            factors,
+            time,
+            friction_per_ps=config.friction_per_ps,
+            stiffness_per_ps2=config.tether_per_ps2,
+            thermal_start=thermal_start,
+        )
+        for time in times
+    ]
+    return torch.stack(rows)
 
 
 def likelihood_loss(

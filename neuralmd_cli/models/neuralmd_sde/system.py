@@ -26,12 +26,13 @@ from neuralmd_cli.models.neuralmd_sde.langevin import (
     Amplitude,
     batch_shapes,
     likelihood_loss,
-    spread,
+    path_variances,
     warmth,
 )
 from neuralmd_cli.models.neuralmd_sde.published import NoisyForce, atom_scale
 from neuralmd_cli.models.objective import pose_loss
 from neuralmd_cli.models.pocket.pocket import Motion, Pocket
+from neuralmd_cli.models.shape_choice import check_shape, shape_remarks
 from neuralmd_cli.models.system import (
     Objective,
     Settings,
@@ -57,7 +58,12 @@ class NeuralSDE(TrainableSystem):
 
     name: ClassVar[str] = "neuralmd-sde"
     summary: ClassVar[str] = "BindingNet's forces in Langevin's equation, with noise"
-    adjustable: ClassVar[tuple[str, ...]] = ("v0", "step_ps", "temperature_k")
+    adjustable: ClassVar[tuple[str, ...]] = (
+        "v0",
+        "step_ps",
+        "temperature_k",
+        "keep_shape",
+    )
     draws: ClassVar[str] = "unless --temperature-k is 0"
 
     def __init__(self, config: NeuralSDEConfig) -> None:
@@ -102,6 +108,7 @@ class NeuralSDE(TrainableSystem):
             v0=config.velocity_rule,
             step_ps=config.step_ps,
             temperature_k=None if config.is_published else ROOM_TEMPERATURE,
+            keep_shape=None if config.is_published else True,
         )
 
     @property
@@ -113,6 +120,7 @@ class NeuralSDE(TrainableSystem):
         """Fill in what is open; refuse what these weights have nothing for."""
         settled = super().settled(settings)
         check_rule(self.config, settled.v0)
+        check_shape(settled, keeps=not self.config.is_published)
         temperature = settled.temperature_k
         if temperature is None:
             return settled
@@ -146,6 +154,10 @@ class NeuralSDE(TrainableSystem):
             "thermal_speed_300k": config.thermal_speed,
             "pocket": None if config.pocket is None else "springs",
         }
+
+    def remarks(self, settings: Settings, observed: int) -> list[str]:
+        """That frames are not mended, if so chosen."""
+        return shape_remarks(settings)
 
     def caveat(self, settings: Settings) -> str:
         """Where the size of the fluctuation comes from."""
@@ -181,6 +193,7 @@ class NeuralSDE(TrainableSystem):
             drawn = normal_draws(batch, generators, 6)
             return drawn.reshape(-1, 2, 3).transpose(0, 1)
 
+        free = settings.keep_shape is False
         temperature = settings.temperature_k
         if temperature is None:
             temperature = ROOM_TEMPERATURE
@@ -194,8 +207,8 @@ class NeuralSDE(TrainableSystem):
             velocities = self.initial_velocities(start, rule)
             if rule == "thermal":
                 velocities = velocities * math.sqrt(warmth_now)
-            return self.pocket.rollout(start, velocities, times, motion)
-        langevin = self.langevin(batch, draw, temperature)
+            return self.pocket.rollout(start, velocities, times, motion, free=free)
+        langevin = self.langevin(batch, draw, temperature, keep_shape=not free)
         if rule == "thermal":
             velocities = langevin.thermal_velocities()
         else:
@@ -214,16 +227,22 @@ class NeuralSDE(TrainableSystem):
         return initial_velocities(self.config, network, start, rule)
 
     def langevin(
-        self, batch: Batch, draw: Draw, temperature_k: float = ROOM_TEMPERATURE
+        self,
+        batch: Batch,
+        draw: Draw,
+        temperature_k: float = ROOM_TEMPERATURE,
+        *,
+        keep_shape: bool = True,
     ) -> Langevin:
-        """Our equation for these complexes, their ligands kept in shape.
+        """Our equation for these complexes.
 
         Args:
             batch: the complexes; the tether holds them where they are.
             draw: [2, atoms, 3] at each call; not called at 0 K.
             temperature_k: K.
+            keep_shape: put ligands back in shape; else every atom swings on its own.
         """
-        shape = batch_shapes(batch)
+        shape = batch_shapes(batch) if keep_shape else None
         warm = warmth(batch, shape, self.config.thermal_speed, temperature_k)
         nothing = torch.zeros_like(batch.positions).expand(2, -1, -1)
         still = temperature_k == 0
@@ -340,7 +359,9 @@ class NeuralSDE(TrainableSystem):
         amplitude = self.amplitude(start.batch)
         if amplitude is None:
             return loss
-        variances = self._variances(amplitude, times, thermal=rule == "thermal")
+        variances = path_variances(
+            amplitude, self.config, times, thermal_start=rule == "thermal"
+        )
         errors = window.targets - positions.detach()
         return loss + likelihood_loss(errors, variances)
 
@@ -353,28 +374,6 @@ class NeuralSDE(TrainableSystem):
         if self.config.pocket is not None:
             pose = self.pocket.settling(window.start).pose
         return pull_error(tethered, window, objective, gain, pose)
-
-    def _variances(
-        self, amplitude: Amplitude, times: Sequence[float], *, thermal: bool
-    ) -> Float[Tensor, "times atoms"]:
-        """Variance (Å²) of each atom's coordinates at each time, at 300 K."""
-        config, batch = self.config, amplitude.batch
-        shape = batch_shapes(batch)
-        warm = warmth(batch, shape, config.thermal_speed, ROOM_TEMPERATURE)
-        factors = amplitude(batch.positions)
-        rows = [
-            spread(
-                warm,
-                batch.masses,
-                factors,
-                time,
-                friction_per_ps=config.friction_per_ps,
-                stiffness_per_ps2=config.tether_per_ps2,
-                thermal_start=thermal,
-            )
-            for time in times
-        ]
-        return torch.stack(rows)
 
     def _motion(self, batch: Batch, step_ps: float | None = None) -> Motion:
         """How ligands move among the springs of their pockets, without noise."""

@@ -266,6 +266,49 @@ def test_shapes_are_kept_and_nothing_is_entered():
         assert (torch.cdist(x, around) >= least - 1e-9).all()
 
 
+@pytest.mark.parametrize("make", [ode, sde])
+def test_a_free_shape_is_the_same_motion_unmended(make):
+    """Bonds change; put in shape and clear of the pocket, frames are the kept ones."""
+    complex_ = toy_complex(13)
+    model, start = make(), start_of([complex_])
+    model.pocket.weights.data.mul_(20.0)
+    pairs = rigid_pairs(complex_.ligand.bonds, complex_.ligand.n_atoms)
+
+    def run(keep_shape):
+        fresh = start_of([complex_])
+        settled = model.settled(Settings(keep_shape=keep_shape))
+        with torch.no_grad():
+            return list(model.rollout(fresh, TIMES, settled))
+
+    unasked, kept, free = run(None), run(True), run(False)
+    settling = model.pocket.settling(start)
+    for ours, same, loose in zip(unasked, kept, free, strict=True):
+        assert torch.equal(ours[1], same[1])
+        assert torch.equal(ours[0], loose[0])
+        change = distances(loose[1], pairs) - distances(settling.pose, pairs)
+        assert change.abs().max() > 0.02
+        torch.testing.assert_close(settling.shown(loose)[1], ours[1])
+
+
+@pytest.mark.parametrize("make", [ode, sde])
+def test_a_free_shape_is_warned_of(make):
+    """It is by default kept, and a user who lets it go is told what may happen."""
+    model = make()
+    assert model.settled(Settings()).keep_shape is True
+    assert model.remarks(model.settled(Settings()), 1) == []
+    (remark,) = model.remarks(model.settled(Settings(keep_shape=False)), 1)
+    assert "bonds, angles and rings of the ligand may stretch" in remark
+
+
+@pytest.mark.parametrize("keep_shape", [True, False])
+def test_without_a_pocket_the_ode_keeps_no_shape(keep_shape):
+    """So neither word means anything to it."""
+    bare = NeuralODE(NeuralODEConfig(**{**COMMON, "pocket": None}))
+    assert bare.settled(Settings()).keep_shape is None
+    with pytest.raises(InputError, match="these weights keep no shape"):
+        bare.settled(Settings(keep_shape=keep_shape))
+
+
 def test_at_zero_kelvin_nothing_is_drawn():
     """The SDE is then the ODE of the same weights."""
     complex_ = toy_complex(14)
