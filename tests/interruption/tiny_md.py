@@ -49,19 +49,26 @@ def prepare(folder: Path) -> None:
     raise RuntimeError("it ended before it could be stopped")
 
 
+def begin(folder: Path, out: Path) -> None:
+    """Put that state where a run keeps its own, if there is none."""
+    work = Wanted(output=out / "run.dcd").work
+    if (work / "progress.json").exists():
+        return
+    # Else it would begin with a minimisation of its own.
+    shutil.rmtree(work, ignore_errors=True)
+    half = out / "half-copied"
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(folder / "begun", half)
+    half.rename(work)
+
+
 def run(folder: Path, out: Path) -> None:
     """From that state, or from where a run was stopped, to the files."""
     inputs = Inputs(protein=folder / "tiny.pdb", ligand=folder / "phenol.sdf")
     wanted = Wanted(output=out / "run.dcd")
     if is_done(inputs, HOW, SETTINGS, wanted):
         return
-    if not (wanted.work / "progress.json").exists():
-        # Else it would begin with a minimisation of its own.
-        shutil.rmtree(wanted.work, ignore_errors=True)
-        half = out / "half-copied"
-        shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(folder / "begun", half)
-        half.rename(wanted.work)
+    begin(folder, out)
     md_files(inputs, HOW, SETTINGS, wanted, **FAST)
 
 
