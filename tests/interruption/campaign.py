@@ -247,7 +247,7 @@ class Trial:
             return "it hangs"
         if code not in (0, 1):
             return f"exit code {code}: {said[-700:]}"
-        if code == 0 and said.strip():
+        if code == 0 and "Error" in said:
             return f"it succeeded, and said: {said[-300:]}"
         one = said.startswith("Error: ") and said.count("Error") == 1
         if code == 1 and not (one and "\nHint: " in said and "Traceback" not in said):

@@ -338,6 +338,5 @@ def slow_server() -> Iterator[str]:
 
 def leftovers(out: Path) -> list[str]:
     """Hidden and unfinished files below a folder."""
-    found = [*out.rglob(".neuralmd-*"), *out.rglob("*.tmp"), *out.rglob("*.part")]
-    found += out.rglob(".*.fetching")
-    return sorted(os.path.relpath(x, out) for x in found)
+    found = [x for y in (".*", "*.tmp", "*.part") for x in out.rglob(y)]
+    return sorted({os.path.relpath(x, out) for x in found})
