@@ -42,7 +42,8 @@ from tests.interruption.small_disk import PAGE, Disk, with_own_mounts
 WAYS = ("SIGKILL", "SIGTERM", "SIGINT", "lost")
 FULL = "full"
 LONGEST_S = 120.0
-OFTEN = ("simulate", "prepare", "train", "fetch", "md", "data-fetch", "data-fetch-all")
+OFTEN = ("simulate", "prepare", "train", "fetch", "md")
+OFTEN += ("data-fetch", "data-fetch-all", "md-store")
 TURNS = OFTEN * 3 + ("screen",)
 """Screens start processes of their own, which takes longest."""
 
@@ -60,9 +61,12 @@ LATE = (
     "neuralmd_cli.cli.screen",
     "neuralmd_cli.cli.simulate",
     "neuralmd_cli.cli.train",
+    "neuralmd_cli.dataset.fetching.subset",
+    "neuralmd_cli.dataset.fetching.whole",
     "neuralmd_cli.dataset.prepare",
     "neuralmd_cli.dataset.survey",
-    "neuralmd_cli.md.session",
+    "neuralmd_cli.md.files",
+    "neuralmd_cli.md.store",
     "neuralmd_cli.run",
     "neuralmd_cli.screen.finish",
     "neuralmd_cli.screen.run",
@@ -172,6 +176,7 @@ class Trial:
         if code:
             raise RuntimeError((self.top / "said").read_text())
         self.finals = {x: sha256(out / x) for x in case.finals}
+        self.usual = leftovers(out)
 
     def stopped(self, way: str, rng: random.Random) -> tuple[bool, str]:
         """Stop it in one way; whether it was stopped, and what is wrong, if anything.
@@ -238,7 +243,7 @@ class Trial:
         different = [x for x, y in self.finals.items() if sha256(out / x) != y]
         if different:
             return f"another result: {different}"
-        left = leftovers(out)
+        left = [x for x in leftovers(out) if x not in self.usual]
         return f"left behind: {left}" if left else ""
 
     def _judged_full(self, code: int, out: Path) -> str:
@@ -294,10 +299,10 @@ def campaign(
     """
     load()
     turns = [x for x in TURNS if not names or x in names]
-    lacking = missing_for_md() if "md" in turns else ""
+    lacking = missing_for_md() if {"md", "md-store"} & set(turns) else ""
     if lacking:
         sys.stderr.write(f"without md: {lacking}\n")
-        turns = [x for x in turns if x != "md"]
+        turns = [x for x in turns if not x.startswith("md")]
     found = _begun(seed, turns, ways, output)
     before, started = found["minutes"], time.monotonic()
     with tempfile.TemporaryDirectory() as top, ExitStack() as servers:

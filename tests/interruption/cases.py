@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -214,6 +215,23 @@ def _begun_md(inputs: Path, out: Path) -> None:
     begin(inputs, out)
 
 
+def _md_store(inputs: Path, out: Path) -> list[str]:
+    return ["tiny md store", str(inputs), str(out)]
+
+
+def _begun_md_store(inputs: Path, out: Path) -> None:
+    from tests.interruption.tiny_md import begin
+
+    begin(inputs, out, store=True)
+
+
+def _whole_set(out: Path) -> bool:
+    from neuralmd_cli.misato import read
+
+    path = out / "set.hdf5"
+    return not path.exists() or read(path, "TINY").reference.n_frames > 0
+
+
 CASES = {
     x.name: x
     for x in (
@@ -253,17 +271,27 @@ CASES = {
             *(("run.dcd", "run.pdb", "run.sdf"), _whole_run),
             first=_begun_md,
         ),
+        Case(
+            *("md-store", _tiny, _md_store, _md_store),
+            *(("set.hdf5",), _whole_set),
+            first=_begun_md_store,
+        ),
     )
 }
 
 
 def run_words(words: list[str]) -> None:
-    """What the program does with these words; three cases are functions of it.
+    """What the program does with these words; four cases are functions of it.
 
     `fetch` is of one file by its hash, `fetch all` of a data set that is not MISATO,
-    `tiny md` begins after minimisation.
+    `tiny md` begins after minimisation, and `tiny md store` writes a store.
     """
-    special = {"fetch": _run_fetch, "fetch all": _run_fetch_all, "tiny md": _run_md}
+    special = {
+        "fetch": _run_fetch,
+        "fetch all": _run_fetch_all,
+        "tiny md": _run_md,
+        "tiny md store": partial(_run_md, store=True),
+    }
     if words[0] in special:
         try:
             special[words[0]](words[1], Path(words[2]))
@@ -298,10 +326,10 @@ def _run_fetch_all(inputs: str, output: Path) -> None:
         fetch_whole(output, url=url, source=source)
 
 
-def _run_md(inputs: str, out: Path) -> None:
+def _run_md(inputs: str, out: Path, *, store: bool = False) -> None:
     from tests.interruption.tiny_md import run
 
-    run(Path(inputs), out)
+    run(Path(inputs), out, store=store)
 
 
 @contextmanager
