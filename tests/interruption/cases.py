@@ -229,7 +229,7 @@ def _whole_set(out: Path) -> bool:
     from neuralmd_cli.misato import read
 
     path = out / "set.hdf5"
-    return not path.exists() or read(path, "TINY").reference.n_frames > 0
+    return not path.exists() or read(path, "TINY").recording.n_frames > 0
 
 
 CASES = {
