@@ -22,6 +22,8 @@ class FileServer:
     ranges: bool = True
     etag: str = '"one"'
     delay_s: float = 0.0  # before every answer, as a far host has
+    pace_s: float = 0.0  # after every piece of a body
+    piece: int = PIECE  # bytes
     drop_after: int | None = None  # bytes of a body, then the connection is closed
     drops: int = 10**9  # how many times, at most
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -108,8 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
         end = start + (state.drop_after or 0) if drop else stop
         with state.path.open("rb") as file:
             file.seek(start)
-            while start < end and (piece := file.read(min(PIECE, end - start))):
+            while start < end and (piece := file.read(min(state.piece, end - start))):
                 self.wfile.write(piece)
+                time.sleep(state.pace_s)
                 start += len(piece)
                 with state.lock:
                     state.n_bytes += len(piece)

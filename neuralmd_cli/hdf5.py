@@ -67,21 +67,30 @@ def open_hdf5(path: Path) -> h5py.File:
 
 @contextmanager
 def writing_hdf5(
-    path: Path, *, libver: tuple[str, str] | None = None
+    path: Path, *, libver: tuple[str, str] | None = None, append: bool = False
 ) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
-    """A new file open for writing, and a function that raises if the disk is full.
+    """A file open for writing, and a function that raises if the disk is full.
 
     HDF5 cannot close a file that it cannot write, and a file that is open when the
     program ends may crash it. So it writes through Python, which keeps the first
     problem to itself until the file is closed.
 
+    Args:
+        path: of the file.
+        libver: HDF5's bounds of its format.
+        append: to a file that is there; else it is made anew.
+
     Raises:
         OSError: the file cannot be made or written.
     """
-    with path.open("w+b", buffering=0) as raw:
+    with path.open("r+b" if append else "w+b", buffering=0) as raw:
         sink = _Sink(raw)
-        with h5py.File(sink, "w", libver=libver) as file:
-            yield file, sink.check
+        try:
+            with h5py.File(sink, "r+" if append else "w", libver=libver) as file:
+                yield file, sink.check
+        except (OSError, RuntimeError, KeyError, ValueError):
+            sink.check()  # where bytes are missing, that is why
+            raise
         sink.check()
 
 

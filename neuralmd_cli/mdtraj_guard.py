@@ -23,21 +23,37 @@ def quiet_mdtraj() -> Iterator[None]:
     stderr what the error says anyway; its warnings are about its own optional packages
     and about serial numbers nothing here depends on.
     """
+    with _unheard(1, 2), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+@contextmanager
+def quiet_writing() -> Iterator[None]:
+    """Keep its DCD plugin from printing on stdout that the disk is full.
+
+    Progress, on stderr, goes on.
+    """
+    with _unheard(1):
+        yield
+
+
+@contextmanager
+def _unheard(*streams: int) -> Iterator[None]:
+    """What goes to these file descriptors, also from C, goes nowhere."""
     libc = ctypes.CDLL(None)
     sys.stdout.flush()
     sys.stderr.flush()
     libc.fflush(None)
-    kept = os.dup(1), os.dup(2)
+    kept = {x: os.dup(x) for x in streams}
     with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
+        for stream in streams:
+            os.dup2(nowhere.fileno(), stream)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            yield
+        yield
     finally:
         libc.fflush(None)
-        for stream, copy in enumerate(kept, start=1):
+        for stream, copy in kept.items():
             os.dup2(copy, stream)
             os.close(copy)
 

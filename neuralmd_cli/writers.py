@@ -252,8 +252,11 @@ def _write_dcd(
     first: int,
 ) -> None:
     """Write frames, or say that the disk is full: mdtraj fails at saying it."""
+    from neuralmd_cli.mdtraj_guard import quiet_writing  # loads mdtraj
+
     try:
-        file.write(frames)
+        with quiet_writing():
+            file.write(frames)
     except TypeError as error:
         raise _no_space() from error
 

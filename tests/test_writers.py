@@ -189,6 +189,25 @@ def test_a_file_whose_last_bytes_found_no_space_is_none(
         assert os.listdir(tmp_path) == [path.name]
 
 
+def test_a_full_disk_is_not_told_on_stdout(molecule, tmp_path, monkeypatch, capfd):
+    """There results go; mdtraj's C code prints there, then fails at failing."""
+
+    class Full(mdtraj.formats.DCDTrajectoryFile):
+        def write(self, frames):
+            os.write(1, b"dcdplugin) error during write")
+            raise TypeError
+
+    monkeypatch.setattr("mdtraj.formats.DCDTrajectoryFile", Full)
+    topology = ligand_topology(molecule, with_hydrogens=True)
+    with pytest.raises(OutputError, match="no space is left"):
+        write_trajectory(
+            tmp_path / "t.dcd", frames_of(molecule, 2), torch.arange(2.0), topology
+        )
+    os.write(1, b"after")
+    assert capfd.readouterr() == ("after", "")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("suffix", [".dcd", ".xtc"])
 def test_not_a_number_leaves_the_old_file(molecule, tmp_path, suffix):
     """A coordinate that is no number is refused, and an older file stays whole."""

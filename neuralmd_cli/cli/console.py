@@ -1,5 +1,6 @@
 """What goes to the terminal besides results: errors, logging, progress on stderr."""
 
+import errno
 import logging
 import os
 import sys
@@ -23,6 +24,8 @@ OFFLINE = "NEURALMD_OFFLINE"
 """Variable that `--offline` sets for as long as a command runs."""
 EXIT_PROBLEM = 1
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells expect
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Told of a file that is open, so without its name."""
 LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
@@ -50,16 +53,27 @@ class NeuralMDGroup(TyperGroup):
             raise typer.Exit(EXIT_PROBLEM) from None
         except OSError as error:
             # A path that cannot be looked at, wherever that was tried.
-            if error.filename is None:
+            if error.filename is None and error.errno not in NO_ROOM:
                 raise
-            name, reason = str(error.filename)[:200], error.strerror
-            show_error(NeuralMDError(f"{name}: {reason}.", hint="Check the path."))
+            show_error(_of_system(error))
             raise typer.Exit(EXIT_PROBLEM) from None
         except KeyboardInterrupt:
             typer.echo("Interrupted.", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
         finally:
             os.environ[OFFLINE] = offline
+
+
+def _of_system(error: OSError) -> NeuralMDError:
+    """What the system said, in our words."""
+    if error.filename is None:
+        return NeuralMDError(
+            f"Something could not be written: {error.strerror}.",
+            hint="Check that the disk of the output, and that of temporary files, has "
+            "space left.",
+        )
+    name = str(error.filename)[:200]
+    return NeuralMDError(f"{name}: {error.strerror}.", hint="Check the path.")
 
 
 def show_error(error: NeuralMDError) -> None:

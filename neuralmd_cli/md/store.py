@@ -1,7 +1,8 @@
 """A simulation as a group of an HDF5 file in MISATO's layout."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from neuralmd_cli.analysis.geometry import rmsd, superpose
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.hdf5 import h5py, open_hdf5
+from neuralmd_cli.hdf5 import h5py, open_hdf5, writing_hdf5
 from neuralmd_cli.md.codes import element_codes, residue_code, type_codes
 from neuralmd_cli.md.energies import buried_areas, interaction_energies
 from neuralmd_cli.md.plan import STEP_FS
@@ -89,19 +90,15 @@ def append(path: Path, groups: Mapping[str, Group]) -> None:
     Raises:
         OutputError: it cannot be written, or has such a group by now.
     """
-    with claimed(path, wait_s=_PATIENCE_S), atomic_path(path) as temporary:
-        if path.exists():
-            shutil.copyfile(path, temporary)
-        else:
-            temporary.unlink()
-        with h5py.File(temporary, "a") as file:
-            for name, group in groups.items():
-                if name in file:
-                    raise OutputError(
-                        f"Another process has added {name} to {path} meanwhile.",
-                        hint="Choose another --name.",
-                    )
-                _write(file.create_group(name), group)
+    with _added_to(path) as (file, check):
+        for name, group in groups.items():
+            if name in file:
+                raise OutputError(
+                    f"Another process has added {name} to {path} meanwhile.",
+                    hint="Choose another --name.",
+                )
+            _write(file.create_group(name), group)
+            check()
 
 
 def merge(path: Path, parts: Sequence[Path]) -> None:
@@ -110,17 +107,24 @@ def merge(path: Path, parts: Sequence[Path]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    with _added_to(path) as (file, check):
+        for part in parts:
+            with open_hdf5(part) as source:
+                for name in source:
+                    if name not in file:
+                        source.copy(name, file)
+            check()
+
+
+@contextmanager
+def _added_to(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
+    """A copy of the file, or a new one, that takes its place when all went well."""
     with claimed(path, wait_s=_PATIENCE_S), atomic_path(path) as temporary:
-        if path.exists():
+        there = path.exists()
+        if there:
             shutil.copyfile(path, temporary)
-        else:
-            temporary.unlink()
-        with h5py.File(temporary, "a") as file:
-            for part in parts:
-                with open_hdf5(part) as source:
-                    for name in source:
-                        if name not in file:
-                            source.copy(name, file)
+        with writing_hdf5(temporary, append=there) as opened:
+            yield opened
 
 
 def _write(group: Any, content: Group) -> None:  # noqa: ANN401 - h5py has no types

@@ -54,12 +54,12 @@ class RunFolder:
         content = {**request.to_dict(), "sha256": dict(hashes)}
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            _write_json(self.path / REQUEST, content)
         except OSError as error:
             raise OutputError(
-                f"{self.path} cannot be written to: {error.strerror}.",
+                f"{self.path} cannot be made: {error.strerror}.",
                 hint="Choose a folder you may write to.",
             ) from None
+        _write_json(self.path / REQUEST, content)
 
     def request(self) -> Request:
         """What was asked when the training began.

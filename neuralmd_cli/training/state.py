@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from neuralmd_cli.errors import OutputError, TrainingError
+from neuralmd_cli.errors import TrainingError
 from neuralmd_cli.training.epoch import EpochResult
 from neuralmd_cli.training.loop import Trainer
 from neuralmd_cli.weights.checkpoint import write_whole
@@ -34,13 +34,7 @@ def save_state(path: Path, trainer: Trainer) -> None:
     # A copy each: safetensors refuses tensors that share memory.
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     metadata = {METADATA_KEY: json.dumps(_facts(trainer))}
-    try:
-        write_whole(path, save(plain, metadata=metadata))
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the training's state cannot be written ({error.strerror}).",
-            hint="Check that the disk has space left; then --resume.",
-        ) from None
+    write_whole(path, save(plain, metadata=metadata))
 
 
 def load_state(path: Path, trainer: Trainer) -> None:

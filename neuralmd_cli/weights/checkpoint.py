@@ -7,8 +7,6 @@ The same content always gives the same bytes, so a hash names a model.
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -102,13 +100,7 @@ def save_checkpoint(
     # A copy each: safetensors refuses tensors that share memory.
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     content = save(plain, metadata={METADATA_KEY: metadata.to_json()})
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the checkpoint cannot be written ({error.strerror}).",
-            hint="Choose an existing folder you may write to.",
-        ) from None
+    write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 
 
@@ -205,15 +197,24 @@ def _check_tensors(file_name: str, tensors: Mapping[str, Tensor]) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment it is the old one or the new one, whole."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file so that at any moment it is the old one or the new one, whole.
+
+    One process at a time: what a killed one has left is written over.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    temporary = path.with_name(f".{path.name}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp makes the file private; weights are meant to be shared.
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            hint=f"Check that {path.parent} exists, is writable and has space left.",
+        ) from None

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -59,6 +60,11 @@ def app() -> typer.Typer:
         raise KeyboardInterrupt
 
     @app.command()
+    def full() -> None:
+        with open("/dev/full", "w") as file:
+            file.write("x")
+
+    @app.command()
     def bug() -> None:
         raise ZeroDivisionError
 
@@ -100,6 +106,15 @@ def test_wrong_usage_exits_with_2(app, arguments):
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert result.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has /dev/full")
+def test_a_full_disk_is_a_message_whatever_was_written(app):
+    """The system does not name a file that is open."""
+    result = CliRunner().invoke(app, ["full"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "could not be written: No space left on device." in result.stderr
+    assert "temporary files" in result.stderr
 
 
 def test_a_result_goes_to_stdout(app):

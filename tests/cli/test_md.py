@@ -12,6 +12,7 @@ from neuralmd_cli.md import amber
 from neuralmd_cli.structure.ligand import read_ligand
 from neuralmd_cli.topology import ligand_topology
 from neuralmd_cli.writers import write_topology_pdb, write_trajectory
+from tests.holding import held_elsewhere
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "nik"
 INPUT = [
@@ -105,6 +106,18 @@ def test_finetune_learns_from_a_ligand_alone(tmp_path):
     )
     assert (tmp_path / "my.safetensors").is_file()
     assert not (tmp_path / "my.safetensors.work").exists()
+
+
+def test_two_do_not_train_for_one_output(tmp_path):
+    """The second ends with a message, before it reads or makes anything."""
+    words = shaken(tmp_path / "ref.dcd", 25, 0.3)
+    before = sorted(tmp_path.iterdir())
+    output = tmp_path / "my.safetensors"
+    with held_elsewhere(output):
+        result = CliRunner().invoke(app, ["finetune", *words, "-o", str(output)])
+        assert sorted(x for x in tmp_path.iterdir() if x.suffix != ".lock") == before
+    assert result.exit_code == 1
+    assert "Another process is writing" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 """Stop commands at random moments, run them again, and compare what they leave.
 
     python -m tests.interruption.campaign --kills 200 --seed 1 -o out/interrupt.json
+    python -m tests.interruption.campaign --way full --kills 120 -o out/full.json
 
 Each case is run once to its end; then again and again, in a fresh folder, stopped by
 SIGKILL, SIGTERM or SIGINT at a moment drawn between its start and its end, or left
-without its output folder (`lost`). What is there then must be whole, and the same
-command, run again, must end with the same bytes. Processes are forked from one that has
-loaded the libraries, so that the moments fall into the work. Exit code 1 if anything
-was found. A campaign that was stopped goes on with the same command.
+without its output folder (`lost`). With `--way full` its disk has too little room from
+the start, or none from that moment on: one message is wanted then, and exit code 1.
+What is there then must be whole, and the same command, run again, must end with the
+same bytes. Processes are forked from one that has loaded the libraries, so that the
+moments fall into the work. Exit code 1 if anything was found. A campaign that was
+stopped goes on with the same command.
 """
 
 import argparse
@@ -21,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +37,15 @@ from tests.interruption.cases import (
     run_words,
     sha256,
 )
-from tests.interruption.cases import slow_server as server
+from tests.interruption.small_disk import PAGE, Disk, with_own_mounts
 
 WAYS = ("SIGKILL", "SIGTERM", "SIGINT", "lost")
+FULL = "full"
 LONGEST_S = 120.0
-TURNS = ("simulate", "prepare", "train", "fetch", "md") * 3 + ("screen",)
+OFTEN = ("simulate", "prepare", "train", "fetch", "md")
+OFTEN += ("data-fetch", "data-fetch-all", "md-store")
+TURNS = OFTEN * 3 + ("screen",)
 """Screens start processes of their own, which takes longest."""
-
 
 LATE = (
     "mdtraj",
@@ -56,9 +61,12 @@ LATE = (
     "neuralmd_cli.cli.screen",
     "neuralmd_cli.cli.simulate",
     "neuralmd_cli.cli.train",
+    "neuralmd_cli.dataset.fetching.subset",
+    "neuralmd_cli.dataset.fetching.whole",
     "neuralmd_cli.dataset.prepare",
     "neuralmd_cli.dataset.survey",
-    "neuralmd_cli.md.session",
+    "neuralmd_cli.md.files",
+    "neuralmd_cli.md.store",
     "neuralmd_cli.run",
     "neuralmd_cli.screen.finish",
     "neuralmd_cli.screen.run",
@@ -145,12 +153,14 @@ def wait_until(child: int, seconds: float, *, by_clock: bool) -> None:
 class Trial:
     """One case with its inputs and its result when nobody stops it."""
 
-    def __init__(self, case: Case, top: Path, url: str) -> None:
+    def __init__(self, case: Case, top: Path, servers: ExitStack) -> None:
         self.case, self.top = case, top / case.name
         self.inputs = self.top / "in"
         self.inputs.mkdir(parents=True)
-        (self.inputs / "url").write_text(url)
         case.inputs(self.inputs)
+        if case.server is not None:
+            url = servers.enter_context(case.server(self.inputs))
+            (self.inputs / "url").write_text(url)
         out = self._fresh()
         for _ in range(2):  # the first one loads what is loaded late
             shutil.rmtree(out)
@@ -162,9 +172,11 @@ class Trial:
             clock = time.monotonic() - began
             self.seconds = clock if case.waits else worked_s(child)
             code = wait(child)
+        self.needs = 0
         if code:
             raise RuntimeError((self.top / "said").read_text())
         self.finals = {x: sha256(out / x) for x in case.finals}
+        self.usual = leftovers(out)
 
     def stopped(self, way: str, rng: random.Random) -> tuple[bool, str]:
         """Stop it in one way; whether it was stopped, and what is wrong, if anything.
@@ -182,17 +194,74 @@ class Trial:
             os.kill(child, signal.Signals[way])
         code = wait(child)
         problem = self._judged(way, code, out, said.read_text(errors="replace"))
-        if problem:
-            return code != 0, problem
         out.mkdir(exist_ok=True)
+        return code != 0, problem or self._gone_on_with(out)
+
+    def filled(self, rng: random.Random) -> tuple[bool, str]:
+        """Let it run on a disk that is, or gets, full; the same two answers."""
+        out = self._fresh()
+        disk = Disk(out)
+        try:
+            self.case.first(self.inputs, out)
+            if rng.random() < 0.5:
+                disk.leave(int(rng.uniform(0, self._needs() - disk.used())))
+                child = begin(self.case.words(self.inputs, out), self.top / "said")
+            else:
+                child = begin(self.case.words(self.inputs, out), self.top / "said")
+                moment = rng.uniform(0.0, self.seconds)
+                wait_until(child, moment, by_clock=self.case.waits)
+                disk.leave(rng.choice((0, PAGE, 8 * PAGE)))
+            code = wait(child)
+            problem = self._judged_full(code, out)
+            disk.free()
+            return code != 0, problem or self._gone_on_with(out)
+        finally:
+            disk.end()
+
+    def _needs(self) -> int:
+        """Bytes on its disk at most, as far as looking often enough tells."""
+        if self.needs:
+            return self.needs
+        out = self.top / "measured"
+        out.mkdir()
+        disk = Disk(out)
+        child = begin(self.case.words(self.inputs, out), self.top / "said")
+        while not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            self.needs = max(self.needs, disk.used())
+            time.sleep(0.001)
+        self.needs = max(self.needs, disk.used())
+        wait(child)
+        disk.end()
+        return self.needs
+
+    def _gone_on_with(self, out: Path) -> str:
+        """Run it again; what is wrong with what it leaves, if anything."""
+        said = self.top / "said"
         again = wait(begin(self.case.again(self.inputs, out), said))
         if again:
-            return code != 0, f"again: {again}: {said.read_text()[-500:]}"
+            return f"again: {again}: {said.read_text()[-500:]}"
         different = [x for x, y in self.finals.items() if sha256(out / x) != y]
         if different:
-            return code != 0, f"another result: {different}"
-        left = leftovers(out)
-        return code != 0, f"left behind: {left}" if left else ""
+            return f"another result: {different}"
+        left = [x for x in leftovers(out) if x not in self.usual]
+        return f"left behind: {left}" if left else ""
+
+    def _judged_full(self, code: int, out: Path) -> str:
+        said = (self.top / "said").read_text(errors="replace")
+        if code == 124:
+            return "it hangs"
+        if code not in (0, 1):
+            return f"exit code {code}: {said[-700:]}"
+        if code == 0 and "Error" in said:
+            return f"it succeeded, and said: {said[-300:]}"
+        one = said.startswith("Error: ") and said.count("Error") == 1
+        if code == 1 and not (one and "\nHint: " in said and "Traceback" not in said):
+            return f"not one message: {said[-700:]}"
+        gone_on_with = (".fetching", ".work", "/run/", "screen/")
+        left = [x for x in leftovers(out) if not any(y in x for y in gone_on_with)]
+        if left:
+            return f"left behind: {left}"
+        return "" if self.case.whole(out) else "what is there is not whole"
 
     def _judged(self, way: str, code: int, out: Path, said: str) -> str:
         if code == 124:
@@ -221,6 +290,7 @@ def campaign(
     names: Sequence[str] = (),
     output: Path | None = None,
     only: int | None = None,
+    ways: Sequence[str] = WAYS,
 ) -> dict[str, Any]:
     """Counts by case and way, and what was found; of one kill, if only that is meant.
 
@@ -229,20 +299,21 @@ def campaign(
     """
     load()
     turns = [x for x in TURNS if not names or x in names]
-    lacking = missing_for_md() if "md" in turns else ""
+    lacking = missing_for_md() if {"md", "md-store"} & set(turns) else ""
     if lacking:
         sys.stderr.write(f"without md: {lacking}\n")
-        turns = [x for x in turns if x != "md"]
-    found = _begun(seed, turns, output)
+        turns = [x for x in turns if not x.startswith("md")]
+    found = _begun(seed, turns, ways, output)
     before, started = found["minutes"], time.monotonic()
-    with tempfile.TemporaryDirectory() as top, server() as url:
+    with tempfile.TemporaryDirectory() as top, ExitStack() as servers:
         wanted = turns if only is None else [turns[only % len(turns)]]
-        trials = {x: Trial(CASES[x], Path(top), url) for x in dict.fromkeys(wanted)}
+        trials = {x: Trial(CASES[x], Path(top), servers) for x in dict.fromkeys(wanted)}
         found["seconds"] = {k: round(x.seconds, 2) for k, x in trials.items()}
         for k in range(found["tried"], kills) if only is None else [only]:
             rng = random.Random(f"{seed}:{k}")
-            trial, way = trials[turns[k % len(turns)]], rng.choice(WAYS)
-            stopped, problem = trial.stopped(way, rng)
+            trial, way = trials[turns[k % len(turns)]], rng.choice(ways)
+            tried = trial.filled(rng) if way == FULL else trial.stopped(way, rng)
+            stopped, problem = tried
             row = found["cases"].setdefault(trial.case.name, {})
             what = way if stopped else "ended before"
             row[what] = row.get(what, 0) + 1
@@ -258,15 +329,21 @@ def campaign(
     return found
 
 
-def _begun(seed: int, turns: Sequence[str], output: Path | None) -> dict[str, Any]:
+def _begun(
+    seed: int, turns: Sequence[str], ways: Sequence[str], output: Path | None
+) -> dict[str, Any]:
     """Counts to go on with: of an unfinished campaign of the same kind, or none."""
-    fresh: dict[str, Any] = {"seed": seed, "turns": list(turns), "tried": 0}
-    fresh |= {"minutes": 0.0, "cases": {}, "findings": []}
+    kind = {"seed": seed, "turns": list(turns), "ways": list(ways)}
+    fresh: dict[str, Any] = kind | {
+        "tried": 0,
+        "minutes": 0.0,
+        "cases": {},
+        "findings": [],
+    }
     if output is None or not output.exists():
         return fresh
     held: dict[str, Any] = json.loads(output.read_text())
-    same = held.get("turns") == fresh["turns"] and held["seed"] == seed
-    return held if same else fresh
+    return held if all(held.get(k) == v for k, v in kind.items()) else fresh
 
 
 def main() -> int:
@@ -275,12 +352,18 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", action="append", default=[], choices=list(CASES))
+    parser.add_argument("--way", action="append", choices=[*WAYS, FULL])
     parser.add_argument("--only", type=int, metavar="NUMBER", help="one kill again")
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
+    ways = given.way or WAYS
+    if FULL in ways:
+        with_own_mounts()
     if given.output:
         given.output.parent.mkdir(parents=True, exist_ok=True)
-    found = campaign(given.kills, given.seed, given.case, given.output, given.only)
+    found = campaign(
+        given.kills, given.seed, given.case, given.output, given.only, ways
+    )
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
     return 1 if found["findings"] else 0
 

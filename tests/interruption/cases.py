@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from benchmarks.range_server import serving
 from neuralmd_cli.errors import NeuralMDError
+from tests.dataset.conftest import write_complex
 from tests.screen.poses import PROTEIN, write_poses, write_weights
 from tests.toy_data import TINY, write_set, write_toy_set
 
@@ -31,6 +34,10 @@ class Case:
     finals: tuple[str, ...]  # the same bytes in the end, whatever happened
     whole: Callable[[Path], bool]  # False if something looks complete and is not
     waits: bool = False  # for others, rather than work
+    server: Callable[[Path], AbstractContextManager[str]] | None = None
+    """Made with the folder of the inputs; its address is in their file `url`."""
+    first: Callable[[Path, Path], None] = lambda inputs, out: None
+    """What the harness does to the outputs before the command."""
 
 
 def sha256(path: Path) -> str:
@@ -124,6 +131,59 @@ def _fetch(inputs: Path, out: Path) -> list[str]:
     return ["fetch", (inputs / "url").read_text(), str(out / "cache")]
 
 
+def _quarter_second(folder: Path) -> AbstractContextManager[str]:
+    return slow_server()
+
+
+IDS = [f"A{k:03}" for k in range(8)]
+FETCHED = IDS[:6]
+
+
+def _remote(folder: Path) -> None:
+    import h5py
+
+    with h5py.File(folder / "remote.hdf5", "w") as file:
+        for seed, name in enumerate(IDS):
+            write_complex(file, name, seed, atoms=60)
+
+
+@contextmanager
+def _slow_ranges(folder: Path) -> Iterator[str]:
+    options = {"delay_s": 0.03, "pace_s": 0.01, "piece": 1 << 16}
+    with serving(folder / "remote.hdf5", **options) as state:
+        yield state.url
+
+
+def _data_fetch(inputs: Path, out: Path) -> list[str]:
+    words = ["data", "fetch", ",".join(FETCHED), "-o", str(out / "some.hdf5")]
+    return [*words, "--url", (inputs / "url").read_text(), "--quiet"]
+
+
+def _whole_fetch(out: Path) -> bool:
+    """What is there is what the server has; by name, what was asked for."""
+    import h5py
+    import numpy as np
+
+    path = out / "some.hdf5"
+    if not path.exists():
+        return True
+    with h5py.File(path) as mine, h5py.File(out.parent / "in/remote.hdf5") as theirs:
+        return sorted(mine) == FETCHED and all(
+            np.array_equal(mine[x][y][()], theirs[x][y][()])
+            for x in mine
+            for y in mine[x]
+        )
+
+
+def _data_fetch_all(inputs: Path, out: Path) -> list[str]:
+    return ["fetch all", str(inputs), str(out / "all.hdf5")]
+
+
+def _whole_file(out: Path) -> bool:
+    path, there = out / "all.hdf5", out.parent / "in/remote.hdf5"
+    return not path.exists() or sha256(path) == sha256(there)
+
+
 def _whole_cache(out: Path) -> bool:
     path = out / "cache" / "x.bin"
     return not path.exists() or path.read_bytes() == BODY
@@ -149,6 +209,29 @@ def _md(inputs: Path, out: Path) -> list[str]:
     return ["tiny md", str(inputs), str(out)]
 
 
+def _begun_md(inputs: Path, out: Path) -> None:
+    from tests.interruption.tiny_md import begin
+
+    begin(inputs, out)
+
+
+def _md_store(inputs: Path, out: Path) -> list[str]:
+    return ["tiny md store", str(inputs), str(out)]
+
+
+def _begun_md_store(inputs: Path, out: Path) -> None:
+    from tests.interruption.tiny_md import begin
+
+    begin(inputs, out, store=True)
+
+
+def _whole_set(out: Path) -> bool:
+    from neuralmd_cli.misato import read
+
+    path = out / "set.hdf5"
+    return not path.exists() or read(path, "TINY").recording.n_frames > 0
+
+
 CASES = {
     x.name: x
     for x in (
@@ -169,37 +252,51 @@ CASES = {
             *("fetch", _nothing, _fetch, _fetch),
             *(("cache/x.bin",), _whole_cache),
             waits=True,
+            server=_quarter_second,
         ),
-        Case("md", _tiny, _md, _md, ("run.dcd", "run.pdb", "run.sdf"), _whole_run),
+        Case(
+            *("data-fetch", _remote, _data_fetch, _data_fetch),
+            *(("some.hdf5",), _whole_fetch),
+            waits=True,
+            server=_slow_ranges,
+        ),
+        Case(
+            *("data-fetch-all", _remote, _data_fetch_all, _data_fetch_all),
+            *(("all.hdf5",), _whole_file),
+            waits=True,
+            server=_slow_ranges,
+        ),
+        Case(
+            *("md", _tiny, _md, _md),
+            *(("run.dcd", "run.pdb", "run.sdf"), _whole_run),
+            first=_begun_md,
+        ),
+        Case(
+            *("md-store", _tiny, _md_store, _md_store),
+            *(("set.hdf5",), _whole_set),
+            first=_begun_md_store,
+        ),
     )
 }
 
 
 def run_words(words: list[str]) -> None:
-    """What the program does with these words; two cases are functions of it.
+    """What the program does with these words; four cases are functions of it.
 
-    `fetch` is of one file by its hash, `tiny md` begins after minimisation.
+    `fetch` is of one file by its hash, `fetch all` of a data set that is not MISATO,
+    `tiny md` begins after minimisation, and `tiny md store` writes a store.
     """
-    if words[0] == "tiny md":
-        from tests.interruption.tiny_md import run
-
+    special = {
+        "fetch": _run_fetch,
+        "fetch all": _run_fetch_all,
+        "tiny md": _run_md,
+        "tiny md store": partial(_run_md, store=True),
+    }
+    if words[0] in special:
         try:
-            run(Path(words[1]), Path(words[2]))
+            special[words[0]](words[1], Path(words[2]))
         except NeuralMDError as error:
-            sys.stderr.write(f"Error: {error.message}")
-            sys.exit(1)
-        return
-    if words[0] == "fetch":
-        from neuralmd_cli.weights.download import Download, download
-
-        digest = hashlib.sha256(BODY).hexdigest()
-        what = Download(
-            name="x", url=words[1], file="x.bin", size=len(BODY), sha256=digest
-        )
-        try:
-            download(what, Path(words[2]), retries=0)
-        except NeuralMDError as error:
-            sys.stderr.write(f"Error: {error.message}")
+            sys.stderr.write(f"Error: {error.message}\nHint: {error.hint}\n")
             sys.exit(1)
         return
 
@@ -207,6 +304,32 @@ def run_words(words: list[str]) -> None:
 
     sys.argv = ["neuralmd", *words]
     main()
+
+
+def _run_fetch(url: str, folder: Path) -> None:
+    from neuralmd_cli.weights.download import Download, download
+
+    digest = hashlib.sha256(BODY).hexdigest()
+    what = Download(name="x", url=url, file="x.bin", size=len(BODY), sha256=digest)
+    download(what, folder, retries=0)
+
+
+def _run_fetch_all(inputs: str, output: Path) -> None:
+    from neuralmd_cli.dataset.fetching.source import Source
+    from neuralmd_cli.dataset.fetching.whole import fetch_whole
+    from neuralmd_cli.outputs import claimed
+
+    content = (Path(inputs) / "remote.hdf5").read_bytes()
+    url, md5 = (Path(inputs) / "url").read_text(), hashlib.md5(content).hexdigest()
+    source = Source(url=url, size=len(content), md5=md5, n_complexes=len(IDS))
+    with claimed(output):
+        fetch_whole(output, url=url, source=source)
+
+
+def _run_md(inputs: str, out: Path, *, store: bool = False) -> None:
+    from tests.interruption.tiny_md import run
+
+    run(Path(inputs), out, store=store)
 
 
 @contextmanager
@@ -243,5 +366,5 @@ def slow_server() -> Iterator[str]:
 
 def leftovers(out: Path) -> list[str]:
     """Hidden and unfinished files below a folder."""
-    found = [*out.rglob(".neuralmd-*"), *out.rglob("*.tmp"), *out.rglob("*.part")]
-    return sorted(os.path.relpath(x, out) for x in found)
+    found = [x for y in (".*", "*.tmp", "*.part") for x in out.rglob(y)]
+    return sorted({os.path.relpath(x, out) for x in found})

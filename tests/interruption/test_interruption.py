@@ -14,6 +14,7 @@ from neuralmd_cli.errors import NeuralMDError, OutputError
 from neuralmd_cli.outputs import all_or_nothing, check_output, claimed
 from neuralmd_cli.weights.download import Download, download
 from tests.holding import held_elsewhere
+from tests.interruption import small_disk
 from tests.interruption.cases import BODY, CASES, sha256, slow_server
 from tests.screen.poses import PROTEIN
 
@@ -35,6 +36,27 @@ def test_a_few_interruptions_change_nothing(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(output.read_text())["tried"] == 6
+
+
+def test_a_disk_that_gets_full_is_one_message_and_loses_nothing(tmp_path):
+    """At drawn moments, for whoever writes; with space the bytes are the same."""
+    missing = small_disk.lacking()
+    if missing:
+        pytest.skip(f"no disk can be made that gets full: {missing}")
+    words = [sys.executable, "-m", "tests.interruption.campaign", "--way", "full"]
+    words += ["--case", "simulate", "--case", "prepare", "--case", "train"]
+    output = tmp_path / "found.json"
+    done = subprocess.run(
+        [*words, "--kills", "6", "--seed", "3", "-o", str(output)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cases = json.loads(output.read_text())["cases"]
+    assert sum(x.get("full", 0) for x in cases.values()) >= 3
 
 
 @pytest.fixture

@@ -49,19 +49,35 @@ def prepare(folder: Path) -> None:
     raise RuntimeError("it ended before it could be stopped")
 
 
-def run(folder: Path, out: Path) -> None:
+def wanted_in(out: Path, *, store: bool) -> Wanted:
+    """A trajectory, or a group of a store."""
+    if store:
+        return Wanted(store=out / "set.hdf5", name="TINY")
+    return Wanted(output=out / "run.dcd")
+
+
+def begin(folder: Path, out: Path, *, store: bool = False) -> None:
+    """Put that state where a run keeps its own, if there is none."""
+    work = wanted_in(out, store=store).work
+    if (work / "progress.json").exists():
+        return
+    # Else it would begin with a minimisation of its own.
+    shutil.rmtree(work, ignore_errors=True)
+    half = out / "half-copied"
+    shutil.rmtree(half, ignore_errors=True)
+    shutil.copytree(folder / "begun", half)
+    half.rename(work)
+
+
+def run(folder: Path, out: Path, *, store: bool = False) -> None:
     """From that state, or from where a run was stopped, to the files."""
     inputs = Inputs(protein=folder / "tiny.pdb", ligand=folder / "phenol.sdf")
-    wanted = Wanted(output=out / "run.dcd")
+    wanted = wanted_in(out, store=store)
+    if wanted.store is not None and wanted.store.exists():
+        return
     if is_done(inputs, HOW, SETTINGS, wanted):
         return
-    if not (wanted.work / "progress.json").exists():
-        # Else it would begin with a minimisation of its own.
-        shutil.rmtree(wanted.work, ignore_errors=True)
-        half = out / "half-copied"
-        shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(folder / "begun", half)
-        half.rename(wanted.work)
+    begin(folder, out, store=store)
     md_files(inputs, HOW, SETTINGS, wanted, **FAST)
 
 

@@ -2,20 +2,24 @@
 
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from neuralmd_cli.cli.main import app
-from neuralmd_cli.errors import InputError
+from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.md.files import Wanted, md_files
 from neuralmd_cli.md.manifest import read_manifest
 from neuralmd_cli.md.prepare import Preparation
 from neuralmd_cli.md.session import Settings
-from neuralmd_cli.md.store import check_store, stored_names
+from neuralmd_cli.md.store import Group, append, check_store, stored_names
 from neuralmd_cli.misato import read
+from tests.holding import held_elsewhere
 
 HOW = Preparation(solvent="implicit", charges="gasteiger")
 SETTINGS = Settings(ns=4e-4, interval_ps=0.04, equilibration_ps=0.04, heating_ps=0.04)
@@ -114,6 +118,44 @@ def test_a_table_says_what_is_wrong_with_it(tmp_path):
     rows = read_manifest(table)
     assert [x.name for x in rows] == ["X", "Y"]
     assert rows[1].options[-2:] == ("--charges", "gasteiger")
+
+
+def one_group(value: float) -> Group:
+    """As small as a group can be."""
+    coordinates = np.full((1, 1, 3), value)
+    return Group(datasets={"trajectory_coordinates": coordinates}, attributes={})
+
+
+def test_adding_waits_for_another_process_and_loses_nothing(tmp_path):
+    """A cluster runs many `md --store` with one store, which end at any time."""
+    store = tmp_path / "set.hdf5"
+    append(store, {"A": one_group(1.0)})
+    with held_elsewhere(store) as other:
+        freed = threading.Timer(0.5, other.kill)
+        began = time.monotonic()
+        freed.start()
+        append(store, {"B": one_group(2.0)})
+        assert time.monotonic() - began > 0.4
+    with h5py.File(store) as file:
+        found = {x: file[x]["trajectory_coordinates"][0, 0, 0] for x in file}
+    assert found == {"A": 1.0, "B": 2.0}
+    assert [x.name for x in tmp_path.iterdir()] == ["set.hdf5"]
+
+
+def test_adding_to_a_store_that_is_never_let_go_ends_with_a_message(
+    tmp_path, monkeypatch
+):
+    """Nobody waits for ever, and what is there stays as it is."""
+    store = tmp_path / "set.hdf5"
+    append(store, {"A": one_group(1.0)})
+    before = store.read_bytes()
+    monkeypatch.setattr("neuralmd_cli.md.store._PATIENCE_S", 0.1)
+    with (
+        held_elsewhere(store),
+        pytest.raises(OutputError, match="Another process is writing"),
+    ):
+        append(store, {"B": one_group(2.0)})
+    assert store.read_bytes() == before
 
 
 @pytest.mark.slow

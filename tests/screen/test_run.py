@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from rdkit import Chem
 
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.run import simulate_files
@@ -20,7 +21,7 @@ from neuralmd_cli.screen.folder import Part, claimed
 from neuralmd_cli.screen.journal import read_entries
 from neuralmd_cli.screen.run import Screened, merge, screen_files
 from neuralmd_cli.screen.tasks import Inputs
-from tests.screen.poses import PROTEIN, block, write_poses
+from tests.screen.poses import PROTEIN, block, fragment, write_poses
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = """
@@ -99,19 +100,45 @@ def test_order_and_neighbours_change_nothing(tmp_path, done, weights, six):
     first.write_text("".join(backward[:2]))
     second.write_text("".join(backward[2:]))
     screen(tmp_path / "out", first, second, weights=weights)
+    assert results_by_title(tmp_path / "out") == results_by_title(done)
 
-    def by_title(folder: Path) -> dict[str, dict[str, object]]:
-        found = {}
-        for entry in read_entries(folder):
-            frames = [
-                hashlib.sha256((folder / x).read_bytes()).hexdigest()
-                for x in entry.files
-                if x.endswith(".dcd")
-            ]
-            found[entry.title] = {"measures": entry.measures, "frames": frames}
-        return found
 
-    assert by_title(tmp_path / "out") == by_title(done)
+def results_by_title(folder: Path) -> dict[str, dict[str, object]]:
+    """Measures and the bytes of trajectories, whatever a ligand's number was."""
+    found = {}
+    for entry in read_entries(folder):
+        frames = [
+            hashlib.sha256((folder / x).read_bytes()).hexdigest()
+            for x in entry.files
+            if x.endswith(".dcd")
+        ]
+        found[entry.title] = {"measures": entry.measures, "frames": frames}
+    return found
+
+
+@pytest.mark.parametrize("model", ["neuralmd-ode", "neuralmd-sde"])
+def test_order_and_neighbours_change_nothing_with_the_default_weights(tmp_path, model):
+    """Three ligands of different sizes: to the bit, in any order, also one alone."""
+    whole = Chem.MolFromMolFile(str(PROTEIN.with_name("ligand_13v.sdf")))
+    records = [
+        block("whole", molecule=whole),
+        block("ring"),
+        block("other ring", molecule=fragment("c1ccccc1")),
+    ]
+    found = []
+    short = {"ns": 0.008, "interval_ps": 4.0}
+    for k, order in enumerate([(0, 1, 2), (2, 0, 1), (1,)]):
+        ligands = tmp_path / f"{k}.sdf"
+        ligands.write_text("".join(records[x] for x in order))
+        inputs = Inputs(protein=PROTEIN, ligands=(ligands,), manifest=None)
+        out = tmp_path / f"out{k}"
+        screen_files(inputs, out, model=model, jobs=1, **short)
+        found.append(results_by_title(out))
+    first, second, alone = found
+    assert set(first) == {"whole", "ring", "other ring"}
+    assert len({x for y in first.values() for x in y["frames"]}) == 3
+    assert second == first
+    assert alone == {"ring": first["ring"]}
 
 
 def test_the_threads_of_the_machine_change_nothing(tmp_path, done, weights, six):

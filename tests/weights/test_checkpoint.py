@@ -1,6 +1,8 @@
 """A checkpoint comes back as it was saved, and anything else is refused."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,7 @@ from neuralmd_cli.weights.checkpoint import (
     METADATA_KEY,
     load_checkpoint,
     save_checkpoint,
+    write_whole,
 )
 from neuralmd_cli.weights.registry import file_sha256
 
@@ -196,3 +199,34 @@ def test_a_failed_save_leaves_nothing(tmp_path, tensors, metadata):
     with pytest.raises(OutputError, match="cannot be written"):
         save_checkpoint(tmp_path / "taken", tensors, metadata)
     assert [x.name for x in tmp_path.iterdir() if x.is_file()] == []
+
+
+def test_what_finds_no_space_is_one_error_and_the_old_file_stays(tmp_path, monkeypatch):
+    """Nor does anything else stay."""
+    path = tmp_path / "metrics.jsonl"
+    write_whole(path, b"old")
+
+    def full(file, content):
+        file.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(OutputError, match="metrics.jsonl cannot be written: No space"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [x.name for x in tmp_path.iterdir()] == ["metrics.jsonl"]
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path, monkeypatch):
+    """Its temporary file has one name, so that none are heaped up."""
+    path = tmp_path / "metrics.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", lambda file, target: os._exit(9))
+        child = os.fork()
+        if not child:
+            write_whole(path, b"half")
+        os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+    write_whole(path, b"new")
+    assert [x.name for x in tmp_path.iterdir()] == ["metrics.jsonl"]
+    assert path.read_bytes() == b"new"
