@@ -1,4 +1,4 @@
-"""No atom enters another: a pose in which one would is drawn back toward the start."""
+"""No atom enters another: a pose in which one would is drawn back to one without."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ INTERNAL_SHARES = {4: 0.49, 5: 0.70}
 SPARE = 0.01
 """Share of the sum of radii that is kept beyond, where the start has it."""
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
-"""Of the way from the start to a pose, tried in turn."""
+"""Of the way from home to a pose, tried in turn."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clearance:
     """How near the atoms of the ligands of a batch may come to others."""
 
-    start: Float[Tensor, "atoms 3"]  # Å
+    home: Float[Tensor, "atoms 3"]  # Å; in shape, without a clash
     atom_complex: Int[Tensor, " atoms"]
     obstacles: Float[Tensor, "complexes slots 3"]  # Å
     closest: Float[Tensor, "atoms slots"]  # Å; 0 in empty slots
@@ -38,26 +38,25 @@ class Clearance:
     ) -> Float[Tensor, "atoms 3"]:
         """The pose, or for complexes with a clash the first of `SHARES` without.
 
-        A start that clashes, as one may, may go on clashing as much. Where none is
-        without, it is the last: the settled shape at the start.
+        A start that clashes, as one may, may go on clashing as much.
         """
-        clashing = self._clashing(positions)
+        clashing = self.clashing(positions)
         if not bool(clashing.any()):
             return positions
         found, open_ = positions, clashing
         for share in SHARES[1:]:
-            way = self.start + share * (positions - self.start)
-            # As the settled pose has it, so that it is whole on the way as well.
-            trial = shape.restored(way, way)
+            way = self.home + share * (positions - self.home)
+            trial = shape.restored(way, self.home) if share else self.home
             found = torch.where(open_[self.atom_complex, None], trial, found)
-            open_ = open_ & self._clashing(trial)
+            open_ = open_ & self.clashing(trial)
             if not bool(open_.any()):
                 break
         return found
 
-    def _clashing(
+    def clashing(
         self, positions: Float[Tensor, "atoms 3"]
     ) -> Bool[Tensor, " complexes"]:
+        """Whose ligand runs into something."""
         others = self.obstacles[self.atom_complex]
         distance = torch.linalg.vector_norm(positions[:, None] - others, dim=-1)
         hit = (distance < self.closest).any(dim=1)
@@ -70,8 +69,16 @@ class Clearance:
         return count > 0
 
 
-def clearance(around: Sequence[Surroundings], batch: Batch) -> Clearance:
-    """The clearance of a batch; what is nearer at the start may stay as near."""
+def clearance(
+    around: Sequence[Surroundings], batch: Batch, home: Float[Tensor, "atoms 3"]
+) -> Clearance:
+    """The clearance of a batch; what is nearer at the start may stay as near.
+
+    Args:
+        around: of each ligand, at its start.
+        batch: of them.
+        home: the start put in shape, Å.
+    """
     width = max(1, max(len(x.obstacles) for x in around))
     obstacles = torch.zeros(len(around), width, 3, dtype=torch.float64)
     closest = torch.zeros(len(batch.positions), width, dtype=torch.float64)
@@ -81,16 +88,17 @@ def clearance(around: Sequence[Surroundings], batch: Batch) -> Clearance:
         n, m = len(one.positions), len(one.obstacles)
         obstacles[line, :m] = one.obstacles
         sums = one.radii[:, None] + one.obstacle_radii
-        distance, _ = one.contacts(one.positions)
+        begin = home[first : first + n].cpu().double()
+        distance = torch.minimum(*(one.contacts(x)[0] for x in (one.positions, begin)))
         closest[first : first + n, :m] = _allowed(
             distance, torch.tensor(CLASH_SHARE), sums
         )
-        inside, limit = _inside(one)
+        inside, limit = _inside(one, begin)
         pairs.append(inside + first)
         pair_closest.append(limit)
         first += n
     return Clearance(
-        start=batch.positions,
+        home=home,
         atom_complex=batch.atom_complex,
         obstacles=obstacles.to(batch.positions),
         closest=closest.to(batch.positions),
@@ -100,14 +108,16 @@ def clearance(around: Sequence[Surroundings], batch: Batch) -> Clearance:
 
 
 def _inside(
-    around: Surroundings,
+    around: Surroundings, home: Float[Tensor, "atoms 3"]
 ) -> tuple[Int[Tensor, "pairs 2"], Float[Tensor, " pairs"]]:
     """Pairs of a ligand four or more bonds apart, and how near they may come, Å."""
     steps = bonds_between(len(around.positions), around.bonds).triu()
     pairs = (steps >= min(INTERNAL_SHARES)).nonzero()
     first, second = pairs.unbind(dim=1)
     shares = torch.tensor([INTERNAL_SHARES[int(x)] for x in steps[first, second]])
-    distance = (around.positions[first] - around.positions[second]).norm(dim=-1)
+    distance = torch.minimum(
+        *((x[first] - x[second]).norm(dim=-1) for x in (around.positions, home))
+    )
     return pairs, _allowed(distance, shares, around.radii[first] + around.radii[second])
 
 

@@ -46,7 +46,7 @@ class PocketConfig:
     cage: float = 20.0  # kT/Å²; of close contacts, which yield only in time
     cage_range: float = 0.5  # Å
     farthest: float = 1.0  # Å that the push moves an atom at most
-    anchor_spread: float = 1.3  # of a random settled pose, in units of the swing
+    anchor_spread: float = 1.2  # of a random settled pose, in units of the swing
     late_share: float = 0.3  # of the lead of the later half of the snapshots seen
     recent: float = 2.0  # snapshots, half-life of what counts as recent
     drift_share: float = 0.2  # of the recent mean's lead that is kept at first

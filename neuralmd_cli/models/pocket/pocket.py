@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -26,6 +26,8 @@ from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.models.system import Start
 
 Made = TypeVar("Made")
+DRAWS = 8
+"""Settled poses that are drawn for a replica; the first without a clash is taken."""
 RELATED = 5.0
 """Successive snapshots per independent one, when uncertainty is estimated."""
 
@@ -106,14 +108,16 @@ class Pocket(nn.Module):
         n = len(start.snapshots)
         at_rest = torch.cat([x[SHAPELY] for x in resting]).to(batch.positions)
         whole = at_rest if warm or n == 1 else pose
+        shape = shapes(parts, whole, batch.masses, batch.atom_complex)
+        home = shape.restored(batch.positions, whole)
         return Settling(
             modes=modes(swings, batch.atom_complex, batch.positions),
             pose=pose,
             lead=lead,
             whole=whole,
             fading_ps=config.drift * spacing,
-            shape=shapes(parts, whole, batch.masses, batch.atom_complex),
-            clearance=clearance(around, batch),
+            shape=shape,
+            clearance=clearance(around, batch, home),
             known=1.0 + (n - 1) / RELATED,
         )
 
@@ -163,12 +167,8 @@ class Pocket(nn.Module):
             free: as the springs have it, shapes and clashes unmended; gradients pass.
         """
         settling = self.settling(start, warm=motion.is_warm)
-        anchor: Callable[[float], Tensor] = settling.at
         if motion.is_warm:
-            unknown = self._unknown(settling, motion.drawn()[0], motion.warmth)
-
-            def anchor(time_ps: float) -> Tensor:
-                return settling.at(time_ps) + unknown
+            settling = self._drawn(settling, motion)
 
         step_ps, pull_steps = motion.step_ps, self.config.force_steps
         still = not motion.is_warm and len(start.snapshots) == 1
@@ -177,7 +177,7 @@ class Pocket(nn.Module):
             step_ps, pull_steps = step_ps * pull_steps, 1
         langevin = ElasticLangevin(
             modes=settling.modes,
-            anchor=anchor,
+            anchor=settling.at,
             pull=motion.pull,
             speed=motion.speed,
             friction_per_ps=motion.friction_per_ps,
@@ -189,19 +189,38 @@ class Pocket(nn.Module):
         states = walk(langevin.advance(step_ps), state, times, step_ps)
         return states if free else map(settling.shown, states)
 
-    def _unknown(
-        self, settling: Settling, drawn: Float[Tensor, "atoms 3"], warmth: float
-    ) -> Float[Tensor, "atoms 3"]:
-        """A draw of how far off the settled pose may be, Å.
+    def _drawn(self, settling: Settling, motion: Motion) -> Settling:
+        """Settled poses, each drawn about where the ligand should settle.
 
         The start is itself a draw of the swing about the mean pose, so its mean pose
-        lies about as far off as the ligand swings.
+        lies about as far off as the ligand swings, and not within the protein: a draw
+        that clashes is another's turn.
         """
-        found = settling.modes
-        components = found.along([drawn]) * found.stiffness.rsqrt()[..., None]
-        size = self.config.anchor_spread * (warmth / settling.known) ** 0.5
-        (off,) = found.back(components * size)
-        return off.to(drawn)
+        found, clear = settling.modes, settling.clearance
+        drawn, more = torch.stack([motion.drawn() for _ in range(DRAWS)]).unbind(dim=1)
+        components = found.along(list(drawn)) * found.stiffness.rsqrt()[..., None]
+        size = self.config.anchor_spread * (motion.warmth / settling.known) ** 0.5
+        # Nobody knows how large a swing the springs have missed: Student's t, 3 degrees.
+        firsts = torch.searchsorted(
+            clear.atom_complex, torch.arange(len(clear.obstacles)).to(clear.atom_complex)
+        )
+        tails = (3 / more[:, firsts].square().sum(dim=-1)).sqrt()[:, clear.atom_complex]
+        every = [
+            settling.pose + tail[:, None] * x.to(drawn)
+            for tail, x in zip(tails, found.back(components * size), strict=True)
+        ]
+        settled, home = settling.pose, clear.home
+        open_ = torch.ones(len(clear.obstacles), dtype=torch.bool, device=home.device)
+        for pose in (*every, settling.pose):
+            trial = settling.shape.restored(pose, settling.whole)
+            good = open_ & ~clear.clashing(trial)
+            chosen = good[clear.atom_complex, None]
+            settled = torch.where(chosen, pose, settled)
+            home = torch.where(chosen, trial, home)
+            open_ = open_ & ~good
+            if not bool(open_.any()):
+                break
+        return replace(settling, pose=settled, clearance=replace(clear, home=home))
 
 
 def _on_grid(times: Sequence[float], step_ps: float) -> bool:
