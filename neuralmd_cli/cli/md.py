@@ -176,11 +176,13 @@ def md(
         temperature_k=temperature_k,
         seed=seed,
     )
-    from neuralmd_cli.md.files import is_done, md_files
+    from neuralmd_cli.md.files import forget_work, is_done, md_files
 
     if not restart and is_done(inputs, how, settings, wanted):
-        typer.echo(f"{output} is there already, from these very inputs and options.")
-        if not quiet:
+        forget_work(wanted)
+        what = output or f"{wanted.name} in {store}"
+        typer.echo(f"{what} is there already, from these very inputs and options.")
+        if not quiet and store is None:
             typer.echo("--restart makes it anew.", err=True)
         return
     with md_progress(quiet=quiet) as (on_step, on_progress):

@@ -29,6 +29,7 @@ from neuralmd_cli.md.session import (
     Simulation,
     fingerprint,
     kept_in,
+    run_digest,
     simulate_md,
 )
 from neuralmd_cli.md.system import HYDROGEN_MASS, PRESSURE_BAR
@@ -87,8 +88,13 @@ def is_done(
     inputs: Inputs, how: Preparation, settings: Settings, wanted: Wanted
 ) -> bool:
     """True if the output is there already, whole, from the very same inputs."""
-    if wanted.output is None or wanted.store is not None:
-        return False
+    if wanted.store is not None:
+        from neuralmd_cli.md.store import stored_run
+
+        if stored_run(wanted.store, wanted.name) != run_digest(inputs, how, settings):
+            return False
+    if wanted.output is None:
+        return wanted.store is not None
     output = wanted.output
     names = output_names(output, 1)
     try:
@@ -98,6 +104,12 @@ def is_done(
         return False
     there = all((output.parent / name).is_file() for name in names)
     return there and found == _digest(inputs, how, settings, wanted)
+
+
+def forget_work(wanted: Wanted) -> None:
+    """Remove what a run that was stopped after its last word has left."""
+    if not wanted.keep_work:
+        shutil.rmtree(wanted.work, ignore_errors=True)
 
 
 def md_files(
@@ -141,8 +153,7 @@ def md_files(
                 write_outputs(simulation, wanted, record)
         if wanted.store is not None:
             append(wanted.store, {wanted.name: group})
-        if not wanted.keep_work:
-            shutil.rmtree(folder, ignore_errors=True)
+        forget_work(wanted)
     return MDRun(simulation=simulation, record=record)
 
 

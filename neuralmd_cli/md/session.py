@@ -1,5 +1,6 @@
 """One numerical simulation in a work folder: prepared, run, or gone on with."""
 
+import hashlib
 import json
 import shutil
 import time
@@ -190,6 +191,12 @@ def _checks(
 def fingerprint(inputs: Inputs, how: Preparation, settings: Settings) -> dict[str, Any]:
     """What decides the result, the content of the files included; JSON-ready."""
     return {**preparation_fingerprint(inputs, how), **asdict(settings)}
+
+
+def run_digest(inputs: Inputs, how: Preparation, settings: Settings) -> str:
+    """One hash of what decides the result."""
+    facts = fingerprint(inputs, how, settings)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from neuralmd_cli.md.energies import buried_areas, interaction_energies
 from neuralmd_cli.md.plan import STEP_FS
 from neuralmd_cli.md.prepare import Inputs, Preparation, Prepared
 from neuralmd_cli.md.results import solute_of
-from neuralmd_cli.md.session import Settings, Simulation
+from neuralmd_cli.md.session import Settings, Simulation, run_digest
 from neuralmd_cli.outputs import claimed
 from neuralmd_cli.version import VERSION
 from neuralmd_cli.writers import atomic_path
@@ -82,6 +82,19 @@ def stored_names(path: Path) -> list[str]:
             "compact store from this one.",
         )
     return names
+
+
+def stored_run(path: Path, name: str) -> str | None:
+    """`run_digest` of a group of a store; None if there is none, or it does not say.
+
+    Raises:
+        InputError: the file is of another kind.
+    """
+    if name not in stored_names(path):
+        return None
+    with open_hdf5(path) as file:
+        found = file[name].attrs.get("run_sha256")
+    return None if found is None else str(found)
 
 
 def append(path: Path, groups: Mapping[str, Group]) -> None:
@@ -252,6 +265,7 @@ def _attributes(
         "seed": settings.seed,
         "platform": simulation.place.name,
         "neuralmd_version": VERSION,
+        "run_sha256": run_digest(inputs, how, settings),
         **{f"{role}_file": path.name for role, path in inputs.files.items()},
     }
     if how.solvent == "droplet":

@@ -10,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from neuralmd_cli.md.files import Wanted, is_done, md_files
+from neuralmd_cli.md.files import Wanted, forget_work, is_done, md_files
 from neuralmd_cli.md.outcome import Progress
 from neuralmd_cli.md.prepare import Inputs, Preparation
 from neuralmd_cli.md.session import Settings, simulate_md
@@ -73,9 +73,8 @@ def run(folder: Path, out: Path, *, store: bool = False) -> None:
     """From that state, or from where a run was stopped, to the files."""
     inputs = Inputs(protein=folder / "tiny.pdb", ligand=folder / "phenol.sdf")
     wanted = wanted_in(out, store=store)
-    if wanted.store is not None and wanted.store.exists():
-        return
     if is_done(inputs, HOW, SETTINGS, wanted):
+        forget_work(wanted)
         return
     begin(folder, out, store=store)
     md_files(inputs, HOW, SETTINGS, wanted, **FAST)

@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from neuralmd_cli.cli.main import app
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.md.files import Wanted, md_files
+from neuralmd_cli.md.files import Wanted, forget_work, is_done, md_files
 from neuralmd_cli.md.manifest import read_manifest
 from neuralmd_cli.md.prepare import Preparation
 from neuralmd_cli.md.session import Settings
@@ -89,6 +90,18 @@ def test_data_verify_and_inspect_take_it(stored):
         result = CliRunner().invoke(app, ["data", *words])
         assert result.exit_code == 0, result.output
     assert "TINY" in result.output
+
+
+def test_a_run_stopped_after_its_group_was_added_is_done(stored, tiny):
+    """The same command finds it, and clears up; another's group is not taken for it."""
+    folder, _ = stored
+    wanted = Wanted(store=folder / "set.hdf5", name="TINY")
+    assert is_done(tiny.inputs, HOW, SETTINGS, wanted)
+    assert not is_done(tiny.inputs, HOW, replace(SETTINGS, seed=7), wanted)
+    assert not is_done(tiny.inputs, HOW, SETTINGS, replace(wanted, name="OTHER"))
+    wanted.work.mkdir()
+    forget_work(wanted)
+    assert not wanted.work.exists()
 
 
 def test_a_taken_or_bad_name_is_refused(stored):

@@ -200,9 +200,10 @@ class Pocket(nn.Module):
         drawn, more = torch.stack([motion.drawn() for _ in range(DRAWS)]).unbind(dim=1)
         components = found.along(list(drawn)) * found.stiffness.rsqrt()[..., None]
         size = self.config.anchor_spread * (motion.warmth / settling.known) ** 0.5
-        # Nobody knows how large a swing the springs have missed: Student's t, 3 degrees.
+        # How far the springs are off is not known: Student's t, three degrees.
         firsts = torch.searchsorted(
-            clear.atom_complex, torch.arange(len(clear.obstacles)).to(clear.atom_complex)
+            clear.atom_complex,
+            torch.arange(len(clear.obstacles)).to(clear.atom_complex),
         )
         tails = (3 / more[:, firsts].square().sum(dim=-1)).sqrt()[:, clear.atom_complex]
         every = [
