@@ -1,16 +1,19 @@
 """Every measure of the default weights on one set of recordings.
 
     python scripts/score_defaults.py SET.hdf5 --ode W --sde W -o FILE [--stamp]
+    python scripts/score_defaults.py SET.hdf5 --systems W [W ...]
 
 Writes JSON, and prints the tables of the model cards. Scoring a test part and then
 choosing by it spoils it. All scores are in the pocket's frame.
 
 Single start: from snapshots 0, 10, 20, 30 and 40, everything later is scored. Observed:
 20 snapshots seen, 80 scored, and 80 seen, 20 scored. Replicas: 32 from snapshot 0.
+Of other systems each measure is one number, the mean over complexes, by 8 replicas.
 """
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +28,7 @@ from neuralmd_cli.analysis.validity import CLASH_SHARE
 from neuralmd_cli.benchmark.starts import l1_error
 from neuralmd_cli.complex import collate
 from neuralmd_cli.dataset.recordings import Recordings, open_recordings
+from neuralmd_cli.errors import NeuralMDError, SimulationError
 from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.recording import Recording
@@ -34,6 +38,9 @@ from neuralmd_cli.weights.model import load_model
 
 STARTS = (0, 10, 20, 30, 40)
 REPLICAS = 32
+FEWER_REPLICAS = 8
+LOST = 100.0
+"""Å of mean error, beyond which a rollout has lost the ligand."""
 BOND_MARGIN, ANGLE_MARGIN = 0.05, 10.0
 """Å and degrees beyond the reference's own range."""
 INTERVAL = (0.05, 0.95)
@@ -124,10 +131,12 @@ def observed(system: System, case: Case, seen: int) -> dict[str, float]:
     return errors(ours, later, x[seen - 1]) | {"observed_mean": l1_error(mean, later)}
 
 
-def fluctuation(system: System, case: Case) -> dict[str, float]:
+def fluctuation(
+    system: System, case: Case, replicas: int = REPLICAS
+) -> dict[str, float]:
     """What replicas from the first snapshot say of the motion of the recording."""
     x = case.recording.positions
-    ours = predicted(system, case, 0, len(x) - 1, replicas=REPLICAS)
+    ours = predicted(system, case, 0, len(x) - 1, replicas=replicas)
     md = rmsf(x[None])
     model = rmsf(ours)
     moved = (ours - x[0]).norm(dim=-1)
@@ -249,6 +258,43 @@ def print_tables(scores: dict[str, dict[str, dict[str, float]]]) -> None:
         print(f"{label}: {column.mean():.3f} ({low:.3f} to {high:.3f})")
 
 
+def print_systems(paths: Sequence[Path], cases: Sequence[Case]) -> None:
+    """One line per checkpoint; a complex whose ligand it loses is in no mean."""
+    heads = ["skill", "20 to 80, less its mean", "80 to 20, likewise", "RMSF r"]
+    heads += ["RMSF ratio", "coverage, %", "shape, %", "clear, %"]
+    print("| system | failed | " + " | ".join(heads) + " |")
+    print("|---" * (len(heads) + 2) + "|")
+    for path in paths:
+        system, rows = load_model(path).system, []
+        for case in cases:
+            try:
+                rows.append(measures(system, case))
+            except NeuralMDError as error:
+                print(f"{path}: {case.recording.name}: {error}", file=sys.stderr)
+        columns = [[r[k] for r in rows if np.isfinite(r[k])] for k in range(len(heads))]
+        cells = [f"{fmean(x):.2f}" if x else "-" for x in columns]
+        failed = len(cases) - len(rows)
+        print(f"| {system.name} | {failed} | " + " | ".join(cells) + " |", flush=True)
+
+
+def measures(system: System, case: Case) -> list[float]:
+    """The columns of one complex; NaN where there is nothing to measure.
+
+    Raises:
+        SimulationError: the ligand is lost.
+    """
+    one = single(system, case)
+    if not one["model"] < LOST:
+        raise SimulationError("The ligand is lost.", hint="Train it for longer.")
+    seen = [observed(system, case, k) for k in (20, 80)]
+    leads = [skill(x) - skill(x, "observed_mean") for x in seen]
+    swing = fluctuation(system, case, FEWER_REPLICAS)
+    ratio = swing["rmsf_model"] / swing["rmsf_md"]
+    kept = ("coverage_percent", "shape_percent", "clear_percent")
+    moves = [swing["rmsf_correlation"], ratio, *(swing[x] for x in kept)]
+    return [skill(one), *leads, *moves]
+
+
 def ode_metrics(scores: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
     """What a run says about how far to trust it."""
     single = [x["single"] for x in scores.values()]
@@ -292,19 +338,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--names", nargs="*", help="only these")
-    parser.add_argument("--ode", type=Path, required=True)
-    parser.add_argument("--sde", type=Path, required=True)
+    parser.add_argument("--ode", type=Path)
+    parser.add_argument("--sde", type=Path)
+    parser.add_argument("--systems", type=Path, nargs="+", help="others, by the means")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument(
         "--stamp", action="store_true", help="write the means into both checkpoints"
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
+    opened = [open_recordings(x) for x in options.files]
+    places = [(x, name) for x in opened for name in x.names]
+    if options.systems:
+        print_systems(options.systems, [read_case(*x) for x in places])
+        return
     ode, sde = load_model(options.ode), load_model(options.sde)
     relaxed = SYSTEMS["relaxed"].from_config({})
     scores = {}
-    opened = [open_recordings(x) for x in options.files]
-    places = [(x, name) for x in opened for name in x.names]
     for file, name in places:
         if options.names and name not in options.names:
             continue
