@@ -87,8 +87,8 @@ FIRST = SpringConstants(
     background=0.5,
 )
 SHOWN = 0.92
-"""Share of a swing that is left once frames are put in shape and out of clashes, as
-measured on ten of the complexes."""
+"""Share of a swing that is left once frames are put in shape and out of clashes: a
+choice between what was tried (docs/experiments.md)."""
 CAGE = 20.0
 """kT/Å²."""
 SPEED, FRICTION = 0.3, 1.3
