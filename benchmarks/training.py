@@ -8,7 +8,8 @@ plain path (the equations as they are written, the protein once per step too), a
 with every window's protein encoded again at every network evaluation, from rest and
 with thermal velocities (from rest two evaluations are of the same positions, and the
 engine makes one of them; the recipe draws either for each step); seconds per epoch and
-peak memory at batch 8 with a protein of its own for every window, extrapolated to MISATO's sets.
+peak memory at batch 8 with a protein of its own for every window, extrapolated to
+MISATO's sets.
 The trajectories are synthetic, with the density of a real complex.
 """
 
