@@ -77,14 +77,14 @@ def run_case(reader: str, seed: int, case: int, keep: Path | None = None) -> Out
 
 
 def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  # noqa: ANN001
-    from time import perf_counter
+    from time import process_time
 
     from neuralmd_cli.errors import NeuralMDError
     from tests.fuzz.targets import WrongResult
 
     gc.collect()  # quick: all that was there at the start is frozen
     _forget_peak()
-    base, start = _peak_mb(), perf_counter()
+    base, start = _peak_mb(), process_time()
     outcome, what = "accepted", ""
     with _outputs(scratch.parent) as spoken, warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -102,7 +102,7 @@ def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  #
             outcome, what = "wrong result", str(error)
         except Exception as error:  # noqa: BLE001 - this is what is looked for
             outcome, what = type(error).__name__, f"{error} at {_place()}"
-    seconds, memory = perf_counter() - start, _peak_mb() - base
+    seconds, memory = process_time() - start, _peak_mb() - base
     good = outcome in ("accepted", "refused")
     if good and memory > MEMORY_MB:
         outcome, what = "memory", f"{memory:.0f} MB"
