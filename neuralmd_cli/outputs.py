@@ -59,7 +59,7 @@ def check_output(output: Path, replicas: int, inputs: Sequence[Path]) -> None:
                 )
     # The trajectory's name is the user's own; these only follow from it.
     # A run that was killed while its files moved has left its record on the way.
-    half = _staging(output.parent, files[0].name) / files[-1].name
+    half = staging(files[0]) / files[-1].name
     for file in files[-3:]:
         known = [*_outputs_before(files[-1]), *_outputs_before(half)]
         if os.path.exists(file) and file.name not in known:
@@ -93,10 +93,10 @@ def claimed(output: Path, *, wait_s: float = 0.0) -> Iterator[None]:
     Raises:
         OutputError: another process writes it, or its folder cannot be written to.
     """
-    lock = _staging(output.parent, output.name).with_suffix(".lock")
+    lock = staging(output).with_suffix(".lock")
     try:
-        held = FileLock(lock, timeout=wait_s, is_singleton=True)
-        held.acquire()
+        held = FileLock(lock, is_singleton=True)
+        held.acquire(timeout=wait_s)
     except Timeout:
         raise OutputError(
             f"Another process is writing {output} right now.",
@@ -134,7 +134,7 @@ def all_or_nothing(
     Raises:
         OutputError: no permission, no space, or another process is writing them.
     """
-    folder = _staging(scratch or parent, names[0])
+    folder = staging((scratch or parent) / names[0])
     with claimed((scratch or parent) / names[0]):
         try:
             # What a killed run has left is of no use.
@@ -162,10 +162,10 @@ def all_or_nothing(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _staging(parent: Path, name: str) -> Path:
+def staging(output: Path) -> Path:
     """Where files wait to get their names; the same for the same output."""
-    digest = hashlib.sha256(os.fsencode(name)).hexdigest()
-    return parent / f".neuralmd-{digest[:12]}"
+    digest = hashlib.sha256(os.fsencode(output.name)).hexdigest()
+    return output.with_name(f".neuralmd-{digest[:12]}")
 
 
 def _unwritable(parent: Path, error: OSError) -> OutputError:

@@ -6,7 +6,6 @@ frame and stay where the topology has them: the rigid protein.
 
 import errno
 import os
-import secrets
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.frame_headers import count_xtc_frames
+from neuralmd_cli.outputs import claimed, staging
 from neuralmd_cli.plain_path import plain_path
 from neuralmd_cli.topology import (
     LIGAND_REMARK,
@@ -45,30 +45,37 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name beside `path`, renamed to it if the body succeeds.
 
     On any error the temporary file is removed and a file that was at `path` is as it
-    was.
+    was. What a killed process left is written over.
 
     Raises:
-        OutputError: the directory is missing or cannot be written, or the disk is full.
+        OutputError: the directory is missing or cannot be written, the disk is full, or
+            another process is writing the file.
     """
     # A plain name whatever the file's is: not every library writes to others.
-    token = secrets.token_hex(4)
-    temporary = path.with_name(f".neuralmd-{token}.part{path.suffix.lower()}")
+    temporary = staging(path).with_suffix(f".part{path.suffix.lower()}")
     if path.is_dir():
         raise OutputError(f"{path} is a directory, not a file.", hint="Name a file.")
     try:
-        temporary.touch()
-        yield temporary
-        os.replace(temporary, path)
+        path.parent.stat()  # for a lock it would be made
+        with claimed(path), _gone_after(temporary):
+            temporary.unlink(missing_ok=True)
+            temporary.touch()
+            yield temporary
+            os.replace(temporary, path)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}.",
             hint=f"Check that {path.parent} exists, is writable and has space left.",
         ) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+
+
+@contextmanager
+def _gone_after(temporary: Path) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_topology_pdb(

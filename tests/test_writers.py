@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -179,7 +181,9 @@ def test_a_file_whose_last_bytes_found_no_space_is_none(
 
         def __exit__(self, *why):
             super().__exit__(*why)
-            os.truncate(next(tmp_path.glob(".neuralmd-*")), len(whole) - self.lost)
+            os.truncate(
+                next(tmp_path.glob(".neuralmd-*.part*")), len(whole) - self.lost
+            )
 
     monkeypatch.setattr(f"mdtraj.formats.{name}", Full)
     for Full.lost in (1, len(whole) // 100, len(whole) // 2):
@@ -337,3 +341,43 @@ def test_interrupted_writing_leaves_nothing(tmp_path, error):
     with pytest.raises((error, OutputError)):
         write_half()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_written_over(tmp_path):
+    """No number of kills fills a folder with hidden files."""
+    path = tmp_path / "x.txt"
+    killed = (
+        "import os, pathlib, sys\n"
+        "from neuralmd_cli.writers import atomic_path\n"
+        "with atomic_path(pathlib.Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(path)], check=False)
+    assert list(tmp_path.iterdir())
+    assert not path.exists()
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_process_writing_the_same_file_is_named(tmp_path):
+    """The second ends with a message; what the first writes is not touched."""
+    path = tmp_path / "x.txt"
+    second = (
+        "import pathlib, sys\n"
+        "from neuralmd_cli.errors import OutputError\n"
+        "from neuralmd_cli.writers import atomic_path\n"
+        "try:\n"
+        "    with atomic_path(pathlib.Path(sys.argv[1])) as temporary:\n"
+        "        temporary.write_text('second')\n"
+        "except OutputError as error:\n"
+        "    print(error.message)\n"
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text("first")
+        command = [sys.executable, "-c", second, str(path)]
+        said = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "Another process is writing" in said.stdout
+    assert path.read_text() == "first"

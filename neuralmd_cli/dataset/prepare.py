@@ -110,8 +110,7 @@ def _prepared(
     parts = output.with_name(output.name + ".parts")
     with _writable(parts):
         parts.mkdir(exist_ok=True)
-        leftovers = [*parts.glob("*.tmp"), *output.parent.glob(f".{output.name}.*.tmp")]
-        for leftover in leftovers:
+        for leftover in parts.glob("*.tmp"):
             leftover.unlink()
     ready = _parts_before(parts, wanted, source, all_atom)
     todo = [x for x in wanted if x not in before and x not in ready]

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import Any
 
 from neuralmd_cli.dataset.entry import Entry
 from neuralmd_cli.dataset.stored_entry import RENEW, read_entry, read_facts
-from neuralmd_cli.errors import InputError, OutputError
+from neuralmd_cli.errors import InputError
 from neuralmd_cli.hdf5 import (
     attribute,
     child,
@@ -31,6 +31,7 @@ from neuralmd_cli.hdf5 import (
     read_rows,
     writing_hdf5,
 )
+from neuralmd_cli.writers import atomic_path
 
 FORMAT = "neuralmd-store"
 VERSION = 1
@@ -243,7 +244,7 @@ def put_together(
         OutputError: it cannot be written.
     """
     sha256 = {name: sources[name].sha256 for name in sorted(sources)}
-    with _replacing(output) as temporary:
+    with atomic_path(output) as temporary:
         with writing_hdf5(temporary, libver=LIBVER) as (file, check):
             file.attrs["format"] = FORMAT
             file.attrs["version"] = VERSION
@@ -278,20 +279,3 @@ def _opened(
     finally:
         if file is not None:
             file.close()
-
-
-@contextmanager
-def _replacing(output: Path) -> Iterator[Path]:
-    """A name to write to, that becomes `output` when the body succeeds."""
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(output)
-    except OSError as error:
-        raise OutputError(
-            f"{output} cannot be written: {error.strerror or error}.",
-            hint="Check that the disk has space left and the folder may be written to.",
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -1,8 +1,9 @@
 """One more entry in a store, which is replaced as a whole or not at all."""
 
 import re
-import tempfile
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from neuralmd_cli.dataset.store import (
 )
 from neuralmd_cli.errors import InputError, OutputError
 from neuralmd_cli.misato import Reading
-from neuralmd_cli.outputs import claimed
+from neuralmd_cli.outputs import claimed, staging
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
@@ -126,10 +127,8 @@ def _added(place: Place, reading: Reading, source: str) -> tuple[Manifest, Entry
         for name, sha256 in place.before.items()
     }
     try:
-        with tempfile.TemporaryDirectory(
-            prefix=".neuralmd-", dir=output.parent
-        ) as folder:
-            part = Path(folder) / "part.h5"
+        with _work_folder(output) as folder:
+            part = folder / "part.h5"
             write_part(part, entry)
             sources[place.name] = Source(
                 path=part, group=entry.name, sha256=entry.digest()
@@ -141,3 +140,15 @@ def _added(place: Place, reading: Reading, source: str) -> tuple[Manifest, Entry
             hint="Check that the disk has space left and the folder may be written to.",
         ) from error
     return manifest, entry
+
+
+@contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """Beside the store; what a killed process left in it goes first."""
+    folder = staging(output)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

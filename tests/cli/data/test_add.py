@@ -1,6 +1,8 @@
 """`neuralmd data add` as a user sees it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -165,3 +167,25 @@ def test_an_entry_that_came_while_another_was_read_is_not_lost(
     assert refused.exit_code == 1
     assert "has written" in refused.stderr
     assert open_recordings(store).names == ("A", "B")
+
+
+def test_what_a_killed_run_left_goes(files, tmp_path):
+    """However often `data add` is killed, nothing hidden stays beside the store."""
+    store = tmp_path / "own.h5"
+    killed = (
+        "import os, sys\n"
+        "from neuralmd_cli.dataset.own import add\n"
+        "from neuralmd_cli.cli.main import app\n"
+        "add.put_together = lambda *_, **__: os._exit(9)\n"
+        "app(sys.argv[1:])\n"
+    )
+    paths = [
+        *("--protein", files / "top.pdb", "--trajectory", files / "run.xtc"),
+        *("--ligand", files / "ligand.sdf"),
+    ]
+    arguments = ["data", "add", store, *paths]
+    command = [sys.executable, "-c", killed, *map(str, arguments)]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 9
+    assert list(tmp_path.iterdir())
+    assert run(store, files).exit_code == 0
+    assert list(tmp_path.iterdir()) == [store]
