@@ -22,7 +22,7 @@ from neuralmd_cli.md.plan import (
     Stage,
 )
 from neuralmd_cli.md.platform import Place
-from neuralmd_cli.md.system import SCALE, Simulated
+from neuralmd_cli.md.system import SCALE, Simulated, check_relaxed
 from neuralmd_cli.units import ANGSTROM_PER_NM
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ class Runner:
         openmm.LocalEnergyMinimizer.minimize(
             context, maxIterations=MINIMISATION_ITERATIONS
         )
-        self._check(context)
+        _, places, energy = self._check(context)
+        check_relaxed(energy, len(places))
         first = self.plan.stages[0]
         context.setVelocitiesToTemperature(
             first.temperature_k * unit.kelvin, self.seed + 1

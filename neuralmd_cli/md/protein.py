@@ -26,7 +26,7 @@ class Residue:
 
     name: str  # Amber's: HIE, CYX, ASH, ACE, ...
     standard: str  # in MISATO's table; caps: their own name
-    label: str  # of the file: "A:57 ALA"
+    label: str  # of the file, "A:57 ALA"; no other residue has it
     chain: str
     seqid: str
     atoms: Mapping[str, Place]  # heavy atoms by name, Å
@@ -78,7 +78,7 @@ def chains_of(
     structure = prepared.protein_structure
     declared = {x.res_id.name: x.parent_comp_id for x in structure.mod_residues}
     wanted = set(prepared.residue_labels)
-    changed, extra = Counter[str](), Counter[str]()
+    changed, extra, seen = Counter[str](), Counter[str](), Counter[str]()
     stretches: list[list[Residue]] = []
     for chain in structure[0]:
         current: list[Residue] = []
@@ -86,6 +86,10 @@ def chains_of(
             label = residue_label(chain, source)
             if label not in wanted:
                 continue
+            # Copies of a molecule may share the name of their chain.
+            seen[label] += 1
+            if seen[label] > 1:
+                label = f"{label}, copy {seen[label]}"
             residue = _residue(source, label, chain.name, declared, extra)
             if not is_plain(source.name):
                 changed[f"{source.name} as {residue.standard}"] += 1

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from neuralmd_cli.errors import SimulationError
 from neuralmd_cli.md.leap import Built, Droplet, Solvent
 from neuralmd_cli.md.pocket import distance
 from neuralmd_cli.md.protein import Chains
@@ -29,6 +30,8 @@ FREE = 6.0
 SCALE = "restraint_scale"
 """Global parameter of the context: 1 while the system is prepared, then 0."""
 PRESSURE_BAR = 1.0
+STRAINED = 50.0
+"""kJ/mol per atom after minimisation; sound systems are below 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +155,25 @@ def vacuum_system(folder: Path, name: str) -> "openmm.System":
     return prmtop.createSystem(
         nonbondedMethod=app.CutoffNonPeriodic, nonbondedCutoff=CUTOFF_NM
     )
+
+
+def check_relaxed(energy_kj: float, atoms: int, what: str = "The system") -> None:
+    """Refuse a system that minimisation has not brought to rest.
+
+    Args:
+        energy_kj: kJ/mol, after it.
+        atoms: of the system.
+        what: to begin the message with.
+
+    Raises:
+        SimulationError: atoms lie in each other, or bonds are torn.
+    """
+    if not energy_kj < STRAINED * atoms:
+        raise SimulationError(
+            f"{what}: the energy stays at {energy_kj:.3g} kJ/mol after minimisation.",
+            hint="Atoms lie in each other, or bonds are torn: look at the structure "
+            "for clashes.",
+        )
 
 
 def _heavy_solute(built: Built) -> Int[ndarray, " restrained"]:

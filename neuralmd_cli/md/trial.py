@@ -6,12 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from neuralmd_cli.errors import SimulationError
 from neuralmd_cli.md.prepare import Inputs, Preparation, prepare_md
-from neuralmd_cli.md.system import vacuum_system
+from neuralmd_cli.md.system import check_relaxed, vacuum_system
 
-_LARGEST = 50.0
-"""kJ/mol per atom; above, atoms lie in each other. Sound ones are near 0."""
 _ITERATIONS = 50
 
 
@@ -60,12 +57,7 @@ def prepare_only(
     on_step("minimising")
     built = prepared.built
     energy = _energy(folder)
-    if not energy < _LARGEST * built.topology.n_atoms:
-        raise SimulationError(
-            f"{inputs.protein.name}: the energy stays at {energy:.3g} kJ/mol after "
-            "minimisation.",
-            hint="Atoms lie in each other: look at the structure for clashes.",
-        )
+    check_relaxed(energy, built.topology.n_atoms, inputs.protein.name)
     from rdkit import Chem
 
     return Facts(

@@ -6,13 +6,14 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem.rdMolTransforms import GetAngleDeg, GetBondLength, GetDihedralDeg
 
-from neuralmd_cli.errors import InputError
+from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.md.capping import capped, placed
 from neuralmd_cli.md.completion import completed
 from neuralmd_cli.md.pocket import pocket_of
 from neuralmd_cli.md.prepare import Preparation, prepare_md
 from neuralmd_cli.md.protein import chains_of
 from neuralmd_cli.md.residues import HEAVY_ATOMS, as_given, at_ph
+from neuralmd_cli.md.system import check_relaxed
 from neuralmd_cli.structure.prepare import prepare
 
 
@@ -95,6 +96,42 @@ def test_sulphurs_at_a_bond_s_length_are_a_disulfide(edited):
     free = chains_of(edited(lambda model: None))
     assert free.residues[4].name == "CYS"
     assert not free.disulfides
+
+
+def test_copies_of_a_molecule_are_told_apart(edited):
+    """Chains A, B, A, as assemblies are written: each cap is bonded to its own copy."""
+
+    def assembled(model):
+        for name, place in (("B", (30, 0, 0)), ("A", (0, 0, 30))):
+            copy = model[0].clone()
+            copy.name = name
+            for residue in copy:
+                for atom in residue:
+                    atom.pos += gemmi.Position(*place)
+            model.add_chain(copy)
+
+    read = edited(assembled)
+    chains = completed(chains_of(read))
+    labels = [x.label for x in chains.residues]
+    assert len(labels) == len(set(labels)) == 15
+    # Of the copy, that the ligand is beside, some residues are left out.
+    ligand = read.complex.ligand.positions.numpy().astype(float) + [0, 0, 30]
+    pocket = pocket_of(chains, ligand, cutoff=5.0)
+    done = capped(
+        pocket.chains, read.protein_structure, pocket.neighbours, ligand
+    ).stretches
+    assert sum(len(x) - 2 for x in done) < 5
+    for ace, first, *_, last, nme in done:
+        assert np.linalg.norm(ace.atoms["C"] - first.atoms["N"]) < 1.6
+        assert np.linalg.norm(last.atoms["C"] - nme.atoms["N"]) < 1.6
+
+
+def test_a_system_that_does_not_come_to_rest_is_refused():
+    """Torn bonds have millions of kJ/mol; a sound system is below 0."""
+    check_relaxed(-1000.0, 50)
+    for energy in (1e7, float("nan")):
+        with pytest.raises(SimulationError, match="x.pdb: the energy stays at"):
+            check_relaxed(energy, 50, "x.pdb")
 
 
 def test_a_break_is_capped_on_both_sides(edited):
