@@ -18,11 +18,11 @@ for system in "${@:-neuralmd-ode neuralmd-sde gnnmd verletmd denoisingld cgmd}";
     for name in $system; do
         case $name in
         neuralmd-ode) train "$name" --epochs 22 ;;
-        neuralmd-sde) train "$name" --epochs 13 --set target_window_ps=0 ;;
-        gnnmd) train "$name" --epochs 38 "${pairs[@]}" ;;
+        neuralmd-sde) train "$name" --epochs 11 --set target_window_ps=0 ;;
+        gnnmd) train "$name" --epochs 35 "${pairs[@]}" ;;
         verletmd) train "$name" --epochs 36 "${pairs[@]}" --set start_noise=0 ;;
-        denoisingld) train "$name" --epochs 20 "${pairs[@]}" ;;
-        cgmd) train "$name" --epochs 26 "${pairs[@]}" ;;
+        denoisingld) train "$name" --epochs 13 "${pairs[@]}" --set validate_every=13 ;;
+        cgmd) train "$name" --epochs 21 "${pairs[@]}" --set validate_every=11 ;;
         esac
     done
 done
