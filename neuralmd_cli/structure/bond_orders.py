@@ -176,12 +176,45 @@ def from_template(
             bonded: Chem.Mol = AllChem.AssignBondOrdersFromTemplate(  # type: ignore[no-untyped-call]  # RDKit has no annotation for it
                 template, molecule.GetMol()
             )
-            return bonded
     except ValueError:
         raise InputError(
             f"{where}: its atoms are not bonded as the SMILES says.",
             hint="Check the SMILES; if it is right, give the ligand as an SDF file.",
         ) from None
+    return _by_length(bonded)
+
+
+def _by_length(molecule: Chem.Mol) -> Chem.Mol:
+    """Atoms that the template cannot tell apart, told apart by their bonds' lengths.
+
+    Both oxygens of an acid are bonded to one carbon and to nothing else: C=O is the
+    shorter bond. Likewise the nitrogens of an amidine. Where one is charged they are
+    alike, by resonance.
+    """
+    places = molecule.GetConformer().GetPositions()
+    editable = Chem.RWMol(molecule)
+    for centre in editable.GetAtoms():
+        ends: dict[int, list[Chem.Bond]] = {}
+        for bond in centre.GetBonds():
+            end = bond.GetOtherAtom(centre)
+            if end.GetDegree() == 1:
+                ends.setdefault(end.GetAtomicNum(), []).append(bond)
+        here = places[centre.GetIdx()]
+        for bonds in ends.values():
+            atoms = [bond.GetOtherAtom(centre) for bond in bonds]
+            far = [float(((places[x.GetIdx()] - here) ** 2).sum()) for x in atoms]
+            kinds = [
+                (b.GetBondType(), a.GetFormalCharge(), a.GetNumExplicitHs())
+                for b, a in zip(bonds, atoms, strict=True)
+            ]
+            if len(set(kinds)) < 2 or any(charge for _, charge, _ in kinds):
+                continue
+            shortest = sorted(range(len(far)), key=far.__getitem__)
+            for row, kind in zip(shortest, sorted(kinds, reverse=True), strict=True):
+                bonds[row].SetBondType(kind[0])
+                atoms[row].SetNumExplicitHs(kind[2])
+    editable.ClearComputedProps()
+    return editable.GetMol()
 
 
 def stereo_note(molecule: Chem.Mol, template: Chem.Mol) -> list[str]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.recorded_molecule import recorded_molecule
@@ -103,3 +103,23 @@ def test_a_radical_is_refused():
     numbers, positions = atoms_of("CC")
     with pytest.raises(InputError, match="1ABC: no bond orders fit"):
         recorded_molecule(numbers[:-1], positions[:-1], where="1ABC")
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)O", "CC(=N)N", "OC(=O)C=CC(=O)O"])
+def test_the_shorter_bond_is_the_double_one(smiles):
+    """Ends that are bonded alike, in either order of the atoms."""
+    molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    assert rdDistGeom.EmbedMolecule(molecule, randomSeed=5) == 0
+    rdForceFieldHelpers.MMFFOptimizeMolecule(molecule)
+    molecule = Chem.RemoveAllHs(molecule)
+    for order in (range(molecule.GetNumAtoms()), range(molecule.GetNumAtoms())[::-1]):
+        atoms = Chem.RenumberAtoms(molecule, list(order))
+        numbers = np.array([x.GetAtomicNum() for x in atoms.GetAtoms()])
+        places = atoms.GetConformer().GetPositions()
+        found = recorded_molecule(numbers, places, smiles=smiles, where="x")
+        for bond in atoms.GetBonds():
+            ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+            same = found.GetBondBetweenAtoms(*ends)
+            assert same.GetBondType() == bond.GetBondType()
+        hydrogens = [x.GetTotalNumHs() for x in atoms.GetAtoms()]
+        assert [x.GetTotalNumHs() for x in found.GetAtoms()] == hydrogens
