@@ -24,10 +24,10 @@ def test_every_program_finds_what_it_imports(program, monkeypatch):
 
 
 def test_encoding_again_changes_the_work_and_not_the_result(monkeypatch):
-    """Three steps: the protein is encoded three times instead of once."""
+    """Three steps: the protein is encoded once, on the plain path too, or three times."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.delitem(sys.modules, "training", raising=False)
-    from training import encoding_again
+    from training import AsWritten, EncodingAgain, evaluated_by
 
     calls = []
     forward = ProteinEncoder.forward
@@ -41,13 +41,15 @@ def test_encoding_again_changes_the_work_and_not_the_result(monkeypatch):
     batch = collate([toy_complex()])
     times = [40.0, 80.0, 120.0]
     ends = []
-    for each in (model, encoding_again(model).double()):
+    kinds = (AsWritten, EncodingAgain)
+    for each in (model, *(evaluated_by(x, model).double() for x in kinds)):
         calls.clear()
         with torch.no_grad():
             *_, (_, end) = each.solve(batch, torch.zeros_like(batch.positions), times)
         ends.append((len(calls), end))
-    assert [n for n, _ in ends] == [1, 3]
-    torch.testing.assert_close(ends[0][1], ends[1][1], rtol=0, atol=1e-10)
+    assert [n for n, _ in ends] == [1, 1, 3]
+    for _, end in ends[1:]:
+        torch.testing.assert_close(end, ends[0][1], rtol=0, atol=1e-10)
 
 
 def test_two_result_files_are_compared_number_by_number(monkeypatch):
