@@ -24,7 +24,7 @@ def test_every_program_finds_what_it_imports(program, monkeypatch):
 
 
 def test_encoding_again_changes_the_work_and_not_the_result(monkeypatch):
-    """Three steps: the protein is encoded once, on the plain path too, or three times."""
+    """Three steps: the protein is encoded once, on either path, or three times."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     monkeypatch.delitem(sys.modules, "training", raising=False)
     from training import AsWritten, EncodingAgain, evaluated_by
