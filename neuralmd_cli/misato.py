@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from neuralmd_cli.connectivity import bonds_by_distance
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.hdf5 import (
     DAMAGED,
@@ -24,7 +25,6 @@ from neuralmd_cli.misato_topology import (
     backbone_atoms,
     check_codes,
     check_ligand,
-    perceived_bonds,
     segments,
     sound,
 )
@@ -142,7 +142,7 @@ def read(path: Path, name: str) -> Reading:
         name=name,
         spacing_ps=float(attributes.get(SPACING, MISATO_SPACING_PS)),
         atomic_numbers=torch.from_numpy(numbers),
-        bonds=perceived_bonds(numbers, coordinates[0, n_protein:]),
+        bonds=bonds_by_distance(numbers, coordinates[0, n_protein:]),
         positions=ligand,
         backbone=backbone_positions,
         residue_types=torch.from_numpy(atoms.residues[backbone[:, 1]] - 1),

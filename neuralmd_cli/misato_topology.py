@@ -3,12 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Int
 from numpy.typing import NDArray
-from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds
-from torch import Tensor
 
 from neuralmd_cli.complex import RESIDUE_NAMES
 from neuralmd_cli.errors import InputError
@@ -240,23 +235,3 @@ def segments(backbone: NDArray[np.float32]) -> NDArray[np.int64]:
     """
     gap = np.linalg.norm(backbone[1:, 0] - backbone[:-1, 2], axis=-1)
     return np.append(0, np.cumsum(gap > PEPTIDE_BOND)).astype(np.int64)
-
-
-def perceived_bonds(
-    numbers: Ints, positions: NDArray[np.float32]
-) -> Int[Tensor, "bonds 2"]:
-    """Connectivity of heavy atoms by RDKit, from distances.
-
-    Args:
-        numbers: atomic numbers.
-        positions: of one snapshot, (atoms, 3), Å.
-    """
-    molecule = Chem.RWMol()
-    for z in numbers.tolist():
-        molecule.AddAtom(Chem.Atom(z))
-    conformer = Chem.Conformer(len(numbers))
-    conformer.SetPositions(positions.astype(np.float64))
-    molecule.AddConformer(conformer)
-    rdDetermineBonds.DetermineConnectivity(molecule)
-    pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
-    return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)

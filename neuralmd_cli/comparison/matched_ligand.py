@@ -3,11 +3,11 @@
 import torch
 from jaxtyping import Bool, Float, Int
 from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds
 from torch import Tensor
 
 from neuralmd_cli.comparison.matching import Rows
 from neuralmd_cli.complex import Ligand
+from neuralmd_cli.connectivity import bonds_by_distance
 from neuralmd_cli.readers import LoadedTrajectory
 
 
@@ -31,7 +31,7 @@ def matched_ligand(
         bonds = _bonds_among(predicted.bonds, atoms.predicted, predicted.heavy)
     notes: tuple[str, ...] = ()
     if not len(bonds) and len(numbers) > 1:
-        bonds = _bonds_by_distance(numbers, positions)
+        bonds = bonds_by_distance(numbers.numpy(), positions.numpy())
         notes = ("no topology has the ligand's bonds; they were found by distance",)
     table = Chem.GetPeriodicTable()
     masses = [table.GetAtomicWeight(z) for z in numbers.tolist()]
@@ -54,18 +54,3 @@ def _bonds_among(
     place[rows] = torch.arange(len(rows))
     moved = place[bonds]
     return moved[(moved >= 0).all(dim=1)]
-
-
-def _bonds_by_distance(
-    numbers: Int[Tensor, " atoms"], positions: Float[Tensor, "atoms 3"]
-) -> Int[Tensor, "bonds 2"]:
-    """Connectivity by RDKit, from distances."""
-    molecule = Chem.RWMol()
-    for z in numbers.tolist():
-        molecule.AddAtom(Chem.Atom(z))
-    conformer = Chem.Conformer(len(numbers))
-    conformer.SetPositions(positions.double().numpy())
-    molecule.AddConformer(conformer)
-    rdDetermineBonds.DetermineConnectivity(molecule)
-    pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
-    return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)

@@ -8,10 +8,10 @@ import gemmi
 import torch
 from jaxtyping import Float
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDetermineBonds
 from rdkit.Geometry import Point3D
 from torch import Tensor
 
+from neuralmd_cli.connectivity import connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.readers import LoadedTrajectory
 from neuralmd_cli.structure.bond_orders import from_template, template_of
@@ -100,7 +100,7 @@ def orders_from_hydrogens(
         try:
             from MDAnalysis.converters.RDKitInferring import MDAnalysisInferrer
 
-            rdDetermineBonds.DetermineConnectivity(bare)
+            connect(bare)
             for atom in bare.GetAtoms():
                 atom.SetNoImplicit(True)
                 atom.SetIntProp("_MDAnalysis_index", atom.GetIdx())
@@ -192,7 +192,7 @@ def _same_bonds(molecule: Chem.Mol, loaded: LoadedTrajectory) -> bool:
         bare = unbonded(
             _numbers(loaded), torch.tensor(molecule.GetConformer().GetPositions())
         )
-        rdDetermineBonds.DetermineConnectivity(bare)
+        connect(bare)
         theirs = {
             frozenset((b.GetBeginAtomIdx(), b.GetEndAtomIdx())) for b in bare.GetBonds()
         }

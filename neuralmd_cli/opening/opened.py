@@ -7,10 +7,10 @@ import mdtraj
 import torch
 from jaxtyping import Bool, Float, Int
 from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds
 from torch import Tensor
 
 from neuralmd_cli.complex import Ligand
+from neuralmd_cli.connectivity import connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.hydrogens import carry_hydrogens
 from neuralmd_cli.ligand_residue import written_by_us
@@ -276,7 +276,7 @@ def _bonds(
         pairs = heavy_bonds(loaded)
         if not pairs and len(start) > 1:
             bare = unbonded(loaded.atomic_numbers[loaded.heavy].tolist(), start)
-            rdDetermineBonds.DetermineConnectivity(bare)
+            connect(bare)
             pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in bare.GetBonds()]
             notes = ("the ligand's bonds were found by distance",)
     return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2), notes

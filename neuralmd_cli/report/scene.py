@@ -8,7 +8,6 @@ import gemmi
 import torch
 from jaxtyping import Float
 from rdkit import Chem
-from rdkit.Chem import rdDetermineBonds
 from torch import Tensor
 
 from neuralmd_cli.analysis.geometry import (
@@ -16,6 +15,7 @@ from neuralmd_cli.analysis.geometry import (
     pocket_anchors,
     superpose_onto,
 )
+from neuralmd_cli.connectivity import connect
 from neuralmd_cli.figures.canvas import time_axis
 from neuralmd_cli.opening.molecule import unbonded
 from neuralmd_cli.opening.surroundings import Residue, Surroundings
@@ -228,7 +228,7 @@ def _pocket(atoms: Sequence[_Atom], origin: Float[Tensor, " 3"]) -> dict[str, An
     """Residues near the ligand, with their bonds by distance."""
     start = torch.tensor([x.position for x in atoms])
     bare = unbonded([x.number for x in atoms], start)
-    rdDetermineBonds.DetermineConnectivity(bare)
+    connect(bare)
     table = Chem.GetPeriodicTable()
     residues = list(dict.fromkeys(x.residue for x in atoms))
     place = {residue: k for k, residue in enumerate(residues)}

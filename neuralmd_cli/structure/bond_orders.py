@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import gemmi
 from rdkit import Chem, rdBase
-from rdkit.Chem import AllChem, rdDetermineBonds
+from rdkit.Chem import AllChem
 from rdkit.Geometry import Point3D
 
+from neuralmd_cli.connectivity import connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.components import is_plain
 from neuralmd_cli.structure.files import is_mmcif
@@ -170,7 +171,7 @@ def from_template(
         )
     try:
         with rdBase.BlockLogs():
-            rdDetermineBonds.DetermineConnectivity(molecule)
+            connect(molecule)
             for atom in molecule.GetAtoms():
                 atom.SetNoImplicit(False)  # or every open valence becomes a radical
             bonded: Chem.Mol = AllChem.AssignBondOrdersFromTemplate(  # type: ignore[no-untyped-call]  # RDKit has no annotation for it

@@ -13,6 +13,7 @@ from numpy import ndarray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDetermineBonds
 
+from neuralmd_cli.connectivity import connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.bond_orders import from_template, template_of
 from neuralmd_cli.structure.molecule import sanitise
@@ -121,7 +122,8 @@ def _closed_shells(
         molecule = _bare(atomic_numbers, positions)
         try:
             with rdBase.BlockLogs():
-                rdDetermineBonds.DetermineBonds(
+                connect(molecule)
+                rdDetermineBonds.DetermineBondOrders(
                     molecule,
                     charge=charge,
                     allowChargedFragments=True,

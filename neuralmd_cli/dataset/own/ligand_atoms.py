@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from mdtraj.core.topology import Residue
 from numpy import ndarray
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDetermineBonds
 
 from neuralmd_cli.analysis.geometry import superpose_onto
+from neuralmd_cli.connectivity import connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.ligand_residue import residue_label
 from neuralmd_cli.structure.atom_names import skeleton
@@ -231,7 +231,7 @@ def _near(
     conformer = Chem.Conformer(len(numbers))
     conformer.SetPositions(positions.astype(np.float64))
     molecule.AddConformer(conformer)
-    rdDetermineBonds.DetermineConnectivity(molecule)
+    connect(molecule)
     return [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
 
 
