@@ -9,10 +9,9 @@ from rdkit.Chem import rdDetermineBonds
 from torch import Tensor
 
 LARGE = (14, 15, 16, 17)
-"""Si, P, S, Cl: RDKit may bond two of them across an oxygen."""
-LONGEST = 2.45
-"""Å, of a bond between two of them: Si-Si 2.3, P-P 2.2, S-S 2.1. In polyphosphates two
-P with an oxygen between come as near as 2.5."""
+"""Si, P, S, Cl: RDKit may bond two of them across an atom between."""
+NEAREST = 2.3
+"""Å: two P with an oxygen between come as near as 2.4; a bond of two P has 2.2."""
 
 
 def connect(molecule: Chem.RWMol) -> None:
@@ -25,8 +24,10 @@ def connect(molecule: Chem.RWMol) -> None:
     for bond in list(molecule.GetBonds()):
         ends = bond.GetBeginAtom(), bond.GetEndAtom()
         first, second = (atom.GetIdx() for atom in ends)
+        around = [{n.GetIdx() for n in atom.GetNeighbors()} for atom in ends]
         large = all(atom.GetAtomicNum() in LARGE for atom in ends)
-        if large and np.linalg.norm(x[first] - x[second]) > LONGEST:
+        bridged = bool(around[0] & around[1])
+        if large and bridged and np.linalg.norm(x[first] - x[second]) > NEAREST:
             molecule.RemoveBond(first, second)
 
 
