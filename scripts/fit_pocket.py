@@ -37,7 +37,7 @@ from neuralmd_cli.models.pocket.push import (
     settled_move,
 )
 from neuralmd_cli.models.pocket.seen import Seen, burial
-from neuralmd_cli.models.pocket.springs import swing
+from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.structure.recorded_molecule import recorded_molecule
@@ -241,7 +241,7 @@ def regression(samples: Sequence[Sample], config: PocketConfig) -> Regression:
         )
         relaxed = [relaxations(x, molecule) for x in sample.around]
         found = [
-            columns(x, poses, config)
+            columns(x, poses, stiffness(x, config.springs), config)
             for x, poses in zip(sample.around, relaxed, strict=True)
         ]
         every.append(torch.stack(found))

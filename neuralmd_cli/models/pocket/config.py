@@ -45,7 +45,6 @@ class PocketConfig:
     springs: SpringConstants = field(default_factory=SpringConstants)
     cage: float = 20.0  # kT/Å²; of close contacts, which yield only in time
     cage_range: float = 0.5  # Å
-    yielding: float = 7.0  # Å from the ligand: pocket atoms that a push moves as well
     farthest: float = 1.0  # Å that the push moves an atom at most
     anchor_spread: float = 1.2  # of a random settled pose, in units of the swing
     late_share: float = 0.3  # of the lead of the later half of the snapshots seen

@@ -21,15 +21,13 @@ from neuralmd_cli.models.pocket.push import (
     relaxations,
     settled_move,
 )
-from neuralmd_cli.models.pocket.springs import swing
+from neuralmd_cli.models.pocket.springs import stiffness, swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.models.system import Start
 
 Made = TypeVar("Made")
 DRAWS = 8
 """Settled poses that are drawn for a replica; the first without a clash is taken."""
-PUSHED = 10
-"""Of the snapshots seen, so many are pushed at most."""
 RELATED = 5.0
 """Successive snapshots per independent one, when uncertainty is estimated."""
 
@@ -101,9 +99,10 @@ class Pocket(nn.Module):
         """
         batch, config = start.batch, self.config
         around = surroundings(batch)
+        springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
         swings = _each_once(around, lambda x, k: swing(x, config.springs))
         resting = relaxed_poses(start, around)
-        pose, lead = self._pose(start, self._move(start, around, resting))
+        pose, lead = self._pose(start, self.columns(around, resting, springs))
         parts = [x.stiff for x in around]
         spacing = start.spacing_ps or 1.0
         n = len(start.snapshots)
@@ -126,42 +125,22 @@ class Pocket(nn.Module):
         self,
         around: Sequence[Surroundings],
         resting: Sequence[Float[Tensor, "_ _ 3"]],
+        springs: Sequence[Float[Tensor, "_ _"]],
     ) -> list[Float[Tensor, "_ 3 _"]]:
         """What is weighted; see `push.columns`."""
-        return _each_once(around, lambda x, k: columns(x, resting[k], self.config))
-
-    def _move(
-        self,
-        start: Start,
-        around: Sequence[Surroundings],
-        resting: Sequence[Float[Tensor, "_ _ 3"]],
-    ) -> Float[Tensor, "atoms 3"]:
-        """How far (Å) the push moves the ligands from the mean of what was seen.
-
-        Of many snapshots some are pushed, evenly spaced, all in the one pocket.
-        """
-        seen = start.snapshots
-        moves = [self._pushed(around, resting)]
-        chosen = torch.linspace(0, len(seen) - 1, min(len(seen), PUSHED)).round()
-        for index in chosen[:-1].long().tolist():
-            earlier = replace(start, batch=replace(start.batch, positions=seen[index]))
-            there = surroundings(earlier.batch)
-            moves.append(self._pushed(there, relaxed_poses(earlier, there)))
-        return torch.stack(moves).mean(dim=0).to(seen) / math.sqrt(len(seen))
-
-    def _pushed(
-        self,
-        around: Sequence[Surroundings],
-        resting: Sequence[Float[Tensor, "_ _ 3"]],
-    ) -> Float[Tensor, "atoms 3"]:
-        found = self.columns(around, resting)
-        return torch.cat(settled_move(found, self.weights, self.config.farthest))
+        return _each_once(
+            around, lambda x, k: columns(x, resting[k], springs[k], self.config)
+        )
 
     def _pose(
-        self, start: Start, move: Float[Tensor, "atoms 3"]
+        self,
+        start: Start,
+        found: Sequence[Float[Tensor, "_ 3 _"]],
     ) -> tuple[Tensor, Tensor]:
         """The settled pose, and how far ahead of it the last snapshots are."""
         config, seen = self.config, start.snapshots
+        move = torch.cat(settled_move(found, self.weights, config.farthest))
+        move = move.to(start.batch.positions) / len(seen)
         if len(seen) == 1:
             return seen[0] + move, torch.zeros_like(move)
         middle = seen.mean(dim=0)

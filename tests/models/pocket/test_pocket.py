@@ -438,23 +438,10 @@ def test_the_push_has_a_weight_for_every_column():
     start = start_of([toy_complex(17)])
     around = surroundings(start.batch)
     at_rest = relaxations(around[0], None)
-    found = columns(around[0], at_rest, model.config.pocket)
+    springs = stiffness(around[0], SPRINGS)
+    found = columns(around[0], at_rest, springs, model.config.pocket)
     assert found.shape == (9, 3, N_COLUMNS)
     assert found.isfinite().all()
-
-
-@pytest.mark.parametrize("seen", [4, 25])
-def test_the_more_was_seen_the_less_of_the_push_is_left(seen):
-    """Of n snapshots that are all alike, the part 1/√n."""
-    complex_, model = toy_complex(22), ode()
-    x = complex_.ligand.positions
-    start = start_of([complex_])
-    same = replace(start, observed=x.expand(seen, -1, -1), spacing_ps=4.0)
-    with torch.no_grad():
-        alone = model.pocket.settling(start).pose - x
-        after = model.pocket.settling(same).pose - x
-    assert alone.abs().max() > 1e-3
-    torch.testing.assert_close(after, alone / seen**0.5, atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize("make", [ode, sde])
