@@ -15,6 +15,7 @@ from torch import Tensor
 
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.md.amber import require_md, versions
+from neuralmd_cli.md.collapse import collapse_warnings
 from neuralmd_cli.md.dynamics import FRICTION_PER_PS
 from neuralmd_cli.md.plan import STEP_FS
 from neuralmd_cli.md.prepare import Inputs, Preparation, Prepared
@@ -205,6 +206,16 @@ def _start(prepared: Prepared) -> Tensor:
     return laid_on_input(places[None], prepared)[0]
 
 
+def _collapse(simulation: Simulation) -> list[str]:
+    prepared = simulation.prepared
+    rows = torch.from_numpy(solute_of(prepared).ligand_heavy)
+    return collapse_warnings(
+        prepared.complex.complex.ligand,
+        simulation.positions[:, rows],
+        [k + 1 for k in prepared.complex.heavy_atoms],
+    )
+
+
 def _record(
     simulation: Simulation,
     inputs: Inputs,
@@ -283,7 +294,7 @@ def _record(
             "ns_per_day": round(outcome.ns_per_day, 3),
         },
         results=[{x.name: asdict(x) for x in simulation.checks}],
-        warnings=list(prepared.warnings),
+        warnings=[*prepared.warnings, *_collapse(simulation)],
         notes=notes,
         written=Written(
             with_protein=wanted.with_protein,
