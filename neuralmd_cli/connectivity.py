@@ -14,6 +14,19 @@ NEAREST = 2.3
 """Å: two P with an oxygen between come as near as 2.4; a bond of two P has 2.2."""
 
 
+def bare_molecule(
+    atomic_numbers: Int[ndarray, " atoms"], positions: Float[ndarray, "atoms 3"]
+) -> Chem.RWMol:
+    """Atoms in their places (Å), no bonds yet."""
+    molecule = Chem.RWMol()
+    for number in atomic_numbers.tolist():
+        molecule.AddAtom(Chem.Atom(number))
+    conformer = Chem.Conformer(len(positions))
+    conformer.SetPositions(positions.astype(np.float64))
+    molecule.AddConformer(conformer)
+    return molecule
+
+
 def connect(molecule: Chem.RWMol) -> None:
     """Bond the atoms of a bare molecule by their distances, as RDKit does.
 
@@ -40,12 +53,7 @@ def bonds_by_distance(
         atomic_numbers: Z of each atom.
         positions: of one snapshot, Å.
     """
-    molecule = Chem.RWMol()
-    for z in atomic_numbers.tolist():
-        molecule.AddAtom(Chem.Atom(z))
-    conformer = Chem.Conformer(len(atomic_numbers))
-    conformer.SetPositions(positions.astype(np.float64))
-    molecule.AddConformer(conformer)
+    molecule = bare_molecule(atomic_numbers, positions)
     connect(molecule)
     pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
     return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2)

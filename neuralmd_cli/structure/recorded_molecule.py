@@ -7,13 +7,12 @@ own also hold a SMILES.
 from collections.abc import Iterator
 
 import gemmi
-import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDetermineBonds
 
-from neuralmd_cli.connectivity import connect
+from neuralmd_cli.connectivity import bare_molecule, connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.bond_orders import from_template, template_of
 from neuralmd_cli.structure.molecule import sanitise
@@ -119,7 +118,7 @@ def _closed_shells(
 ) -> Iterator[Chem.Mol]:
     """Molecules without unpaired electrons, the best resonance structure of each."""
     for charge in _CHARGES[int(atomic_numbers.sum()) % 2]:
-        molecule = _bare(atomic_numbers, positions)
+        molecule = bare_molecule(atomic_numbers, positions)
         try:
             with rdBase.BlockLogs():
                 connect(molecule)
@@ -135,18 +134,6 @@ def _closed_shells(
             continue
         if not any(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms()):
             yield min(_resonances(molecule), key=_strangeness)
-
-
-def _bare(
-    atomic_numbers: Int[ndarray, " atoms"], positions: Float[ndarray, "atoms 3"]
-) -> Chem.RWMol:
-    molecule = Chem.RWMol()
-    for number in atomic_numbers.tolist():
-        molecule.AddAtom(Chem.Atom(number))
-    conformer = Chem.Conformer(len(positions))
-    conformer.SetPositions(positions.astype(np.float64))
-    molecule.AddConformer(conformer)
-    return molecule
 
 
 def _resonances(molecule: Chem.Mol) -> Iterator[Chem.Mol]:
