@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +137,34 @@ class Browser:
 
 @contextmanager
 def browser(program: str) -> Iterator[Browser]:
-    """A browser with software WebGL, gone after the block."""
+    """A browser with software WebGL, gone after the block.
+
+    A busy machine now and then loses a Chromium while it starts; it gets another try.
+    """
+    for tries_left in (2, 1, 0):
+        with ExitStack() as stack:
+            try:
+                found = stack.enter_context(_started(program))
+            except RuntimeError:
+                if not tries_left:
+                    raise
+                continue
+            yield found
+            return
+
+
+@contextmanager
+def _started(program: str) -> Iterator[Browser]:
     ours_read, theirs_write = os.pipe()
     theirs_read, ours_write = os.pipe()
     # Chromium reads commands from descriptor 3 and answers on 4.
     high = [fcntl.fcntl(x, fcntl.F_DUPFD, 20) for x in (theirs_read, theirs_write)]
-    with tempfile.TemporaryDirectory(prefix="neuralmd-browser-") as profile:
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="neuralmd-browser-", ignore_cleanup_errors=True
+        ) as profile,
+        tempfile.TemporaryFile() as said,
+    ):
         command = [
             program,
             "--headless=new",
@@ -160,12 +182,22 @@ def browser(program: str) -> Iterator[Browser]:
             ["bash", "-c", redirected, "bash", *command],
             pass_fds=high,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=said,
         )
         for x in (theirs_read, theirs_write, *high):
             os.close(x)
         try:
-            yield Browser(ours_read, ours_write)
+            try:
+                found = Browser(ours_read, ours_write)
+            except (RuntimeError, OSError) as error:
+                process.terminate()
+                code = process.wait(20)
+                said.seek(0)
+                words = said.read().decode(errors="replace")[-2000:]
+                raise RuntimeError(
+                    f"Chromium did not start: {error} (exit {code})\n{words}"
+                ) from error
+            yield found
         finally:
             process.terminate()
             process.wait(20)
