@@ -10,7 +10,7 @@ from torch import Tensor
 
 LARGE = (14, 15, 16, 17)
 """Si, P, S, Cl: RDKit may bond two of them across an atom between."""
-NEAREST = 2.3
+LONGEST_BOND = 2.3
 """Å: two P with an oxygen between come as near as 2.4; a bond of two P has 2.2."""
 
 
@@ -40,7 +40,7 @@ def connect(molecule: Chem.RWMol) -> None:
         around = [{n.GetIdx() for n in atom.GetNeighbors()} for atom in ends]
         large = all(atom.GetAtomicNum() in LARGE for atom in ends)
         bridged = bool(around[0] & around[1])
-        if large and bridged and np.linalg.norm(x[first] - x[second]) > NEAREST:
+        if large and bridged and np.linalg.norm(x[first] - x[second]) > LONGEST_BOND:
             molecule.RemoveBond(first, second)
 
 

@@ -10,8 +10,9 @@ from jaxtyping import Bool
 from rdkit import Chem, rdBase
 from torch import Tensor
 
+from neuralmd_cli.connectivity import bare_molecule
 from neuralmd_cli.errors import InputError
-from neuralmd_cli.opening.molecule import orders_from_hydrogens, unbonded
+from neuralmd_cli.opening.molecule import orders_from_hydrogens
 from neuralmd_cli.opening.surroundings import Surroundings, thinned
 
 _COMPLETE = 0.7
@@ -113,7 +114,7 @@ def _left_out(around: Surroundings, used: Bool[Tensor, " residues"]) -> tuple[st
 
 def _from_hydrogens(around: Surroundings) -> Chem.Mol | None:
     """Orders by the valences that the hydrogens leave open."""
-    bare = unbonded(around.atomic_numbers.tolist(), around.at(0))
+    bare = bare_molecule(around.atomic_numbers.numpy(), around.at(0).numpy())
     # Bonds cut at the edge of the pocket leave open valences.
     found = orders_from_hydrogens(bare, complete=False)
     return None if found is None else _labelled(found, around)

@@ -8,10 +8,9 @@ import gemmi
 import torch
 from jaxtyping import Float
 from rdkit import Chem, rdBase
-from rdkit.Geometry import Point3D
 from torch import Tensor
 
-from neuralmd_cli.connectivity import connect
+from neuralmd_cli.connectivity import bare_molecule, bonds_by_distance, connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.readers import LoadedTrajectory
 from neuralmd_cli.structure.bond_orders import from_template, template_of
@@ -72,7 +71,7 @@ def molecule_from_hydrogens(
     if bool(loaded.heavy.all()):
         return None
     full = orders_from_hydrogens(
-        unbonded(loaded.atomic_numbers.tolist(), loaded.positions[0])
+        bare_molecule(loaded.atomic_numbers.numpy(), loaded.positions[0].numpy())
     )
     if full is None or len(Chem.GetMolFrags(full)) > 1:
         return None
@@ -141,16 +140,6 @@ def with_hydrogens_of(
     return _placed(result, first[order], keep_tags=True), order
 
 
-def unbonded(numbers: list[int], positions: Float[Tensor, "atoms 3"]) -> Chem.RWMol:
-    """Atoms in their places, no bonds yet."""
-    molecule, conformer = Chem.RWMol(), Chem.Conformer(len(numbers))
-    for number, xyz in zip(numbers, positions.double().tolist(), strict=True):
-        index = molecule.AddAtom(Chem.Atom(number))
-        conformer.SetAtomPosition(index, Point3D(*xyz))
-    molecule.AddConformer(conformer, assignId=True)
-    return molecule
-
-
 def _from_template(
     template: Chem.Mol,
     loaded: LoadedTrajectory,
@@ -189,13 +178,11 @@ def _same_bonds(molecule: Chem.Mol, loaded: LoadedTrajectory) -> bool:
     }
     theirs = {frozenset(pair) for pair in heavy_bonds(loaded)}
     if not theirs:
-        bare = unbonded(
-            _numbers(loaded), torch.tensor(molecule.GetConformer().GetPositions())
+        near = bonds_by_distance(
+            loaded.atomic_numbers[loaded.heavy].numpy(),
+            molecule.GetConformer().GetPositions(),
         )
-        connect(bare)
-        theirs = {
-            frozenset((b.GetBeginAtomIdx(), b.GetEndAtomIdx())) for b in bare.GetBonds()
-        }
+        theirs = {frozenset(pair) for pair in near.tolist()}
     return ours == theirs
 
 

@@ -10,7 +10,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Ligand
-from neuralmd_cli.connectivity import connect
+from neuralmd_cli.connectivity import bonds_by_distance
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.hydrogens import carry_hydrogens
 from neuralmd_cli.ligand_residue import written_by_us
@@ -20,7 +20,6 @@ from neuralmd_cli.opening.molecule import (
     molecule_from_hydrogens,
     molecule_from_sdf,
     molecule_from_smiles,
-    unbonded,
     with_hydrogens_of,
 )
 from neuralmd_cli.opening.record import recorded_protein
@@ -275,9 +274,8 @@ def _bonds(
     else:
         pairs = heavy_bonds(loaded)
         if not pairs and len(start) > 1:
-            bare = unbonded(loaded.atomic_numbers[loaded.heavy].tolist(), start)
-            connect(bare)
-            pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in bare.GetBonds()]
+            numbers = loaded.atomic_numbers[loaded.heavy].numpy()
+            pairs = bonds_by_distance(numbers, start.numpy()).tolist()
             notes = ("the ligand's bonds were found by distance",)
     return torch.tensor(pairs, dtype=torch.long).reshape(-1, 2), notes
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gemmi
+import numpy as np
 import torch
 from jaxtyping import Float
 from rdkit import Chem
@@ -15,9 +16,8 @@ from neuralmd_cli.analysis.geometry import (
     pocket_anchors,
     superpose_onto,
 )
-from neuralmd_cli.connectivity import connect
+from neuralmd_cli.connectivity import bonds_by_distance
 from neuralmd_cli.figures.canvas import time_axis
-from neuralmd_cli.opening.molecule import unbonded
 from neuralmd_cli.opening.surroundings import Residue, Surroundings
 from neuralmd_cli.report.numbers import listed, packed
 from neuralmd_cli.report.replicas import Replica
@@ -226,9 +226,8 @@ def _ligand(replica: Replica, origin: Float[Tensor, " 3"]) -> dict[str, Any]:
 
 def _pocket(atoms: Sequence[_Atom], origin: Float[Tensor, " 3"]) -> dict[str, Any]:
     """Residues near the ligand, with their bonds by distance."""
-    start = torch.tensor([x.position for x in atoms])
-    bare = unbonded([x.number for x in atoms], start)
-    connect(bare)
+    start = torch.tensor([x.position for x in atoms]).reshape(-1, 3)
+    numbers = np.array([x.number for x in atoms], dtype=int)
     table = Chem.GetPeriodicTable()
     residues = list(dict.fromkeys(x.residue for x in atoms))
     place = {residue: k for k, residue in enumerate(residues)}
@@ -237,7 +236,7 @@ def _pocket(atoms: Sequence[_Atom], origin: Float[Tensor, " 3"]) -> dict[str, An
         "names": [x.name for x in atoms],
         "residues": [x.label for x in residues],
         "owners": [place[x.residue] for x in atoms],
-        "bonds": [[b.GetBeginAtomIdx(), b.GetEndAtomIdx()] for b in bare.GetBonds()],
+        "bonds": bonds_by_distance(numbers, start.numpy()).tolist(),
         "start": packed((start - origin)[None]),
     }
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import gemmi
+import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import AllChem
-from rdkit.Geometry import Point3D
 
-from neuralmd_cli.connectivity import connect
+from neuralmd_cli.connectivity import bare_molecule, connect
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.structure.components import is_plain
 from neuralmd_cli.structure.files import is_mmcif
@@ -88,7 +88,7 @@ def from_component(
             f"{', '.join(sorted(heavy ^ set(row)))}.",
             hint="Complete the ligand, or give it as an SDF file.",
         )
-    molecule = _unbonded(atoms)
+    molecule = _bare(atoms)
     hydrogens: Counter[str] = Counter()
     for first, second, order in described.bonds:
         if order not in _ORDERS:
@@ -161,7 +161,7 @@ def from_template(
     Raises:
         InputError: other elements than the template's, or bonded otherwise.
     """
-    molecule = _unbonded(atoms)
+    molecule = _bare(atoms)
     ours, theirs = _formula(molecule), _formula(template)
     if ours != theirs:
         raise InputError(
@@ -233,15 +233,12 @@ def stereo_note(molecule: Chem.Mol, template: Chem.Mol) -> list[str]:
     return ["The SMILES names another stereoisomer than the coordinates show."]
 
 
-def _unbonded(atoms: Sequence[gemmi.Atom]) -> Chem.RWMol:
+def _bare(atoms: Sequence[gemmi.Atom]) -> Chem.RWMol:
     """The atoms in their places, no bonds yet."""
-    molecule = Chem.RWMol()
-    conformer = Chem.Conformer(len(atoms))
-    for atom in atoms:
-        index = molecule.AddAtom(Chem.Atom(atom.element.atomic_number))
-        conformer.SetAtomPosition(index, Point3D(*atom.pos.tolist()))
-    molecule.AddConformer(conformer, assignId=True)
-    return molecule
+    return bare_molecule(
+        np.array([atom.element.atomic_number for atom in atoms]),
+        np.array([atom.pos.tolist() for atom in atoms]),
+    )
 
 
 def _formula(molecule: Chem.Mol) -> str:

@@ -13,7 +13,7 @@ from numpy import ndarray
 from rdkit import Chem, rdBase
 
 from neuralmd_cli.analysis.geometry import superpose_onto
-from neuralmd_cli.connectivity import connect
+from neuralmd_cli.connectivity import bonds_by_distance
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.ligand_residue import residue_label
 from neuralmd_cli.structure.atom_names import skeleton
@@ -103,9 +103,10 @@ def matched_atoms(
             if b.GetBeginAtomIdx() in place and b.GetEndAtomIdx() in place
         ],
     )
+    by_distance = bonds_by_distance(numbers[rows], positions[rows])
     matches: list[tuple[int, ...]] = []
     for bonds in (
-        _near(numbers[rows], positions[rows]),
+        [(a, b) for a, b in by_distance.tolist()],
         _stated(topology, residue, rows),
     ):
         target = skeleton(numbers[rows].tolist(), bonds)
@@ -221,18 +222,6 @@ def _listed(residues: Sequence[Residue]) -> str:
     shown = [f"{residue_label(x)} ({formula(_numbers(x))})" for x in residues[:_SHOWN]]
     more = f" and {len(residues) - _SHOWN} more" if len(residues) > _SHOWN else ""
     return ", ".join(shown) + more
-
-
-def _near(
-    numbers: Int[ndarray, " heavy"], positions: Float[ndarray, "heavy 3"]
-) -> list[tuple[int, int]]:
-    """Bonds by RDKit, from distances."""
-    molecule = Chem.RWMol(skeleton(numbers.tolist(), []))
-    conformer = Chem.Conformer(len(numbers))
-    conformer.SetPositions(positions.astype(np.float64))
-    molecule.AddConformer(conformer)
-    connect(molecule)
-    return [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
 
 
 def _stated(
