@@ -40,6 +40,7 @@ from neuralmd_cli.cli.md_options import (
 )
 from neuralmd_cli.cli.md_progress import md_progress
 from neuralmd_cli.cli.options import Json, LigandFile, Quiet
+from neuralmd_cli.cli.termination import stopped_by_term
 
 if TYPE_CHECKING:
     from neuralmd_cli.md.files import MDRun, Wanted
@@ -137,7 +138,8 @@ def md(
         words += ["--restart"] if restart else []
         words += ["--prepare-only"] if prepare_only else []
         words += ["--keep-work"] if prepare_only or keep_work else []
-        results = _run_set(manifest, store, words, jobs, quiet=quiet)
+        with stopped_by_term():
+            results = _run_set(manifest, store, words, jobs, quiet=quiet)
         _say_set(results, manifest, store, prepared=prepare_only, as_json=as_json)
         return
     if protein is None:
@@ -167,7 +169,8 @@ def md(
         keep_work=keep_work,
     )
     if prepare_only:
-        _prepare(inputs, how, wanted, as_json=as_json, quiet=quiet)
+        with stopped_by_term():
+            _prepare(inputs, how, wanted, as_json=as_json, quiet=quiet)
         return
     settings = Settings(
         ns=ns,
@@ -185,7 +188,7 @@ def md(
         if not quiet and store is None:
             typer.echo("--restart makes it anew.", err=True)
         return
-    with md_progress(quiet=quiet) as (on_step, on_progress):
+    with stopped_by_term(), md_progress(quiet=quiet) as (on_step, on_progress):
         run = md_files(
             inputs,
             how,

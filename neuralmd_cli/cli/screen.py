@@ -1,13 +1,11 @@
 """`neuralmd screen`: many ligands in, a ranked table and a page out."""
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +38,7 @@ from neuralmd_cli.cli.simulation_options import (
     VelocityRule,
     check_numbers,
 )
+from neuralmd_cli.cli.termination import stopped_by_term
 
 if TYPE_CHECKING:
     from neuralmd_cli.screen.run import Screened
@@ -198,7 +197,7 @@ def screen(
     from neuralmd_cli.screen.tasks import Inputs
 
     command = ["neuralmd", *sys.argv[1:]]
-    with _stopped_by_term():
+    with stopped_by_term():
         if merge:
             done = run.merge(output, reports=reports, command=command)
         else:
@@ -273,20 +272,6 @@ def _interruption_explained(output: Path) -> Iterator[Callable[[int, int], None]
                 err=True,
             )
         raise
-
-
-@contextmanager
-def _stopped_by_term() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: workers too, and with a word on it."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _show(done: "Screened", *, as_json: bool, quiet: bool) -> None:

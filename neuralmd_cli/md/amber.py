@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -97,18 +98,24 @@ def run_program(
     env = dict(os.environ)
     env["PATH"] = os.pathsep.join([str(Path(str(path)).parent), env.get("PATH", "")])
     env.setdefault("OMP_NUM_THREADS", "1")
-    done = subprocess.run(
+    # In a group of its own: antechamber leaves sqm running where it alone is ended.
+    with subprocess.Popen(
         [str(path), *arguments],
         cwd=folder,
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        check=False,
-    )
-    text = done.stdout.decode(errors="replace")
+        process_group=0,
+    ) as program:
+        try:
+            said, _ = program.communicate()
+        except BaseException:
+            os.killpg(program.pid, signal.SIGKILL)
+            raise
+    text = said.decode(errors="replace")
     (folder / f"{name}.log").write_text(text)
-    if done.returncode != 0:
+    if program.returncode != 0:
         raise failed(name, text, what=what, hint=hint)
     return text
 

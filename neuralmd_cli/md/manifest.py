@@ -2,9 +2,11 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,8 @@ COLUMNS = {
 """The option that each column gives; an empty field leaves it as for all."""
 _FILES = ("protein", "ligand")
 _METHODS = ("am1-bcc", "gasteiger")
+_PATIENCE_S = 20.0
+"""With a process that was asked to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +130,7 @@ def run_set(
     """Simulate every complex that the store lacks, and put all into it.
 
     Each complex is kept in a file of its own until the end, so a run that is stopped
-    goes on where it was.
+    goes on where it was. Its processes end with it.
 
     Args:
         rows: complexes.
@@ -148,18 +152,26 @@ def run_set(
             hint="Choose another folder for --store.",
         ) from error
     results = []
+    children = _Children()
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         waiting = []
-        for row in rows:
-            part = parts / f"{row.name}.hdf5"
-            if row.name in there or part.exists():
-                results.append(Done(name=row.name, problem="", was_there=True))
+        try:
+            for row in rows:
+                part = parts / f"{row.name}.hdf5"
+                if row.name in there or part.exists():
+                    results.append(Done(name=row.name, problem="", was_there=True))
+                    on_done(results[-1])
+                    continue
+                job = pool.submit(_simulate, row, part, arguments, jobs, children)
+                waiting.append(job)
+            for future in as_completed(waiting):
+                results.append(future.result())
                 on_done(results[-1])
-                continue
-            waiting.append(pool.submit(_simulate, row, part, arguments, jobs))
-        for future in as_completed(waiting):
-            results.append(future.result())
-            on_done(results[-1])
+        except BaseException:
+            for future in waiting:
+                future.cancel()
+            children.stop()
+            raise
     finished = [parts / f"{row.name}.hdf5" for row in rows]
     finished = [x for x in finished if x.exists()]
     if finished:
@@ -172,25 +184,58 @@ def run_set(
     return sorted(results, key=lambda x: order[x.name])
 
 
-def _simulate(row: Row, part: Path, arguments: Sequence[str], jobs: int) -> Done:
+class _Children:
+    """The processes that run, to be ended together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._stopped = False
+
+    def run(self, command: Sequence[str], env: Mapping[str, str]) -> tuple[int, str]:
+        """Exit code, and what was said on stderr."""
+        with self._lock:
+            if self._stopped:
+                return -signal.SIGTERM, ""
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                env=env,
+            )
+            self._running.append(child)
+        _, said = child.communicate()
+        return child.returncode, said.decode(errors="replace")
+
+    def stop(self) -> None:
+        """End them, and start no more; each keeps what it has written."""
+        with self._lock:
+            self._stopped = True
+        for child in self._running:
+            child.terminate()
+        for child in self._running:
+            try:
+                child.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _simulate(
+    row: Row, part: Path, arguments: Sequence[str], jobs: int, children: _Children
+) -> Done:
     """One complex by `neuralmd md`; its own words where it fails."""
     env = dict(os.environ)
     if jobs > 1:
         env.setdefault("OPENMM_CPU_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "neuralmd_cli", "md", *arguments, *row.options),
-            *("--store", str(part), "--name", row.name, "--quiet"),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=env,
-        check=False,
-    )
-    if done.returncode == 0:
+    command = [
+        *(sys.executable, "-m", "neuralmd_cli", "md", *arguments, *row.options),
+        *("--store", str(part), "--name", row.name, "--quiet"),
+    ]
+    code, said = children.run(command, env)
+    if code == 0:
         return Done(name=row.name, problem="")
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    said = [x for x in lines if x.startswith("Error:")]
-    problem = (said or lines or [f"stopped with exit code {done.returncode}"])[-1]
+    lines = said.strip().splitlines()
+    told = [x for x in lines if x.startswith("Error:")]
+    problem = (told or lines or [f"stopped with exit code {code}"])[-1]
     return Done(name=row.name, problem=problem.removeprefix("Error:").strip())
