@@ -74,7 +74,8 @@ def simulate_files(
     Raises:
         NeuralMDError: anything the user can mend, said in one sentence.
     """
-    inputs = [x for x in (protein, ligand) if x is not None]
+    named = (protein, ligand, options.get("observed"))
+    inputs = [x for x in named if x is not None]
     # Before the work, so that none is lost to a name that cannot be written.
     replicas = options.get("replicas", 1)
     check_output(output, replicas, inputs)
@@ -123,6 +124,7 @@ def _roll(ready: Ready, takers: Sequence[Taker]) -> tuple[Run, list[Broken | Non
         settings=ready.settings,
         seed=ready.seed,
         molecule=ready.prepared.molecule,
+        observed=ready.observed,
         device=ready.device,
         on_snapshot=ready.on_snapshot,
     )

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
 import torch
+from rdkit import Chem
 
+from neuralmd_cli.dataset.own.observed import Observed, read_observed
 from neuralmd_cli.device import resolve_device
 from neuralmd_cli.dynamics.ode import Solver
+from neuralmd_cli.errors import InputError
+from neuralmd_cli.hydrogens import carry_hydrogens
 from neuralmd_cli.models.system import Settings, System, VelocityRule
 from neuralmd_cli.run_record import InputFile, Selection, hashed
 from neuralmd_cli.run_warnings import (
@@ -66,6 +70,7 @@ class Options(TypedDict, total=False):
     ligand_index: int | None
     ligand_id: str | None
     smiles: str | None
+    observed: Path | None
     model: str | None
     v0: VelocityRule | None
     replicas: int
@@ -90,6 +95,7 @@ class Ready:
     hashes: Mapping[str, InputFile]
     selection: Selection
     prepared: PreparedComplex
+    observed: Observed | None
     system: System
     loaded: LoadedModel | None
     settings: Settings
@@ -114,6 +120,7 @@ def get_ready(
     ligand_index: int | None = None,
     ligand_id: str | None = None,
     smiles: str | None = None,
+    observed: Path | None = None,
     model: str | None = None,
     v0: VelocityRule | None = None,
     replicas: int = 1,
@@ -137,9 +144,18 @@ def get_ready(
     clock = Clock()
     times = snapshot_times(ns, interval_ps)
     where = resolve_device(device)
+    if observed is not None and ligand is None:
+        raise InputError(
+            "--observed: the ligand's own file is needed to read a trajectory by.",
+            hint="Give it with --ligand, in place of --ligand-id.",
+        )
     prepared = prepare(
         protein, ligand, ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
     )
+    seen = None
+    if observed is not None and ligand is not None:
+        seen = read_observed(observed, protein, ligand, ligand_index=ligand_index)
+        prepared = _at_last(prepared, seen)
     clock.lap("read")
     path = find_weights(model, weights, weights_url, download_progress)
     system, loaded = load_system(model, path)
@@ -154,11 +170,14 @@ def get_ready(
     )
     warnings = [
         *prepared.warnings,
-        *system_warnings(system, settings, replicas),
+        *system_warnings(
+            system, settings, replicas, 1 if seen is None else len(seen.positions)
+        ),
         *ligand_warnings(trained_elements(system), prepared.complex.ligand),
         *range_warnings(seen_by(system), prepared.complex, prepared.molecule),
     ]
-    inputs = {"protein": protein} | ({} if ligand is None else {"ligand": ligand})
+    named = {"protein": protein, "ligand": ligand, "observed": observed}
+    inputs = {k: v for k, v in named.items() if v is not None}
     clock.lap("load")
     return Ready(
         inputs=inputs,
@@ -167,6 +186,7 @@ def get_ready(
             ligand_index=ligand_index, ligand_id=ligand_id, smiles=smiles
         ),
         prepared=prepared,
+        observed=seen,
         system=system,
         loaded=loaded,
         settings=settings,
@@ -180,4 +200,19 @@ def get_ready(
         command=command,
         on_snapshot=on_snapshot,
         clock=clock,
+    )
+
+
+def _at_last(prepared: PreparedComplex, observed: Observed) -> PreparedComplex:
+    """The complex with its ligand where it was seen last, hydrogens carried along."""
+    last = observed.positions[-1]
+    placed = Chem.Mol(prepared.molecule)
+    whole = carry_hydrogens(placed, last[None])[0]
+    placed.GetConformer().SetPositions(whole.double().numpy())
+    ligand = replace(prepared.complex.ligand, positions=last)
+    return replace(
+        prepared,
+        complex=replace(prepared.complex, ligand=ligand),
+        molecule=placed,
+        notes=(*prepared.notes, *observed.notes),
     )

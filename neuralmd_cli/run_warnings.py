@@ -11,9 +11,15 @@ from neuralmd_cli.models.system import Settings, System, TrainableSystem
 from neuralmd_cli.trajectory import Check
 
 
-def system_warnings(system: System, settings: Settings, replicas: int) -> list[str]:
-    """What may make any result of these settings useless, known before the run."""
-    warnings = system.remarks(settings, 1)
+def system_warnings(
+    system: System, settings: Settings, replicas: int, observed: int = 1
+) -> list[str]:
+    """What may make any result of these settings useless, known before the run.
+
+    Args:
+        observed: snapshots that were seen.
+    """
+    warnings = system.remarks(settings, observed)
     if replicas > 1 and not system.is_random(settings):
         rule = "" if settings.v0 is None else f" with --v0 {settings.v0}"
         warnings.append(

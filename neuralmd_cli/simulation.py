@@ -10,6 +10,7 @@ from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.complex import Complex, collate
+from neuralmd_cli.dataset.own.observed import Observed
 from neuralmd_cli.device import forget_freed, is_out_of_memory
 from neuralmd_cli.errors import InputError, SimulationError
 from neuralmd_cli.models.system import Settings, Start, System
@@ -105,6 +106,7 @@ def simulate_into(
     settings: Settings | None = None,
     seed: int = 0,
     molecule: Chem.Mol | None = None,
+    observed: Observed | None = None,
     device: torch.device,
     on_snapshot: Callable[[int], None] = lambda done: None,
 ) -> list[Broken | None]:
@@ -122,6 +124,7 @@ def simulate_into(
         settings: what the user chose.
         seed: of every random draw.
         molecule: the ligand with its bond orders, for the systems that ask.
+        observed: snapshots that came before; the last is the complex's.
         device: where to compute.
         on_snapshot: told how many snapshots are done.
 
@@ -160,6 +163,7 @@ def simulate_into(
                 seeds=[[own_seeds[k] for k in group]],
                 takers=[[in_files(takers[k]) for k in group]],
                 molecules=None if molecule is None else [molecule],
+                observed=None if observed is None else _around(observed, centre),
                 on_snapshot=_counted(
                     on_snapshot, len(ends), group, len(takers), len(times)
                 ),
@@ -183,6 +187,10 @@ def simulate_into(
         half = (len(group) + 1) // 2
         waiting.extendleft([group[half:], group[:half]])
     return ends
+
+
+def _around(observed: Observed, centre: Tensor) -> Observed:
+    return replace(observed, positions=observed.positions - centre)
 
 
 def _counted(
@@ -265,20 +273,29 @@ def _roll(
     seeds: Sequence[Sequence[int]],
     takers: Sequence[Sequence[Taker]],
     molecules: Sequence[Chem.Mol] | None,
+    observed: Observed | None = None,
     on_snapshot: Callable[[int], None],
 ) -> list[list[Broken | None]]:
     """`simulate_each`, handing on a block of snapshots as soon as there is one.
 
     Args:
         takers: of each replica of each complex.
+        observed: of a single complex, around the same origin.
 
     Returns:
         Of each replica of each complex, why it ended before its time, if it did.
     """
     replicas = len(seeds[0])
+    seen = None
+    if observed is not None:
+        like = complexes[0].ligand.positions
+        seen = observed.positions.to(like).repeat(1, replicas, 1)
     start = Start(
         batch=collate([x for x in complexes for _ in range(replicas)]),
         generators=[torch.Generator().manual_seed(s) for own in seeds for s in own],
+        displacement=None if seen is None else seen[-1] - seen[-2],
+        spacing_ps=None if observed is None else observed.spacing_ps,
+        observed=seen,
         molecules=None
         if molecules is None
         else [x for x in molecules for _ in range(replicas)],

@@ -153,6 +153,7 @@ def simulate(
     ligand_index: int | None = None,
     ligand_id: str | None = None,
     smiles: str | None = None,
+    observed: File | None = None,
     model: str | None = None,
     v0: VelocityRule | None = None,
     replicas: int = 1,
@@ -176,6 +177,7 @@ def simulate(
     Args:
         protein: PDB or mmCIF, gzipped or not.
         ligand: SDF in the same coordinates; or `ligand_id`, from the protein file.
+        observed: trajectory of this ligand in this protein, which the run goes on.
         output: a .dcd or .xtc file, as `Simulation.save`.
         with_protein, hydrogens: what `output` holds besides the heavy atoms.
         on_snapshot: told how many snapshots are done.
@@ -192,7 +194,8 @@ def simulate(
         temperature_k=temperature_k,
         keep_shape=keep_shape,
     )
-    files = [None if x is None else Path(x) for x in (protein, ligand)]
+    named = (protein, ligand, observed)
+    files = [None if x is None else Path(x) for x in named]
     if output is not None:
         # Before the work, so that none is lost to a name that cannot be written.
         check_output(Path(output), replicas, [x for x in files if x is not None])
@@ -204,6 +207,7 @@ def simulate(
         ligand_index=ligand_index,
         ligand_id=ligand_id,
         smiles=smiles,
+        observed=files[2],
         model=model,
         v0=v0,
         replicas=replicas,

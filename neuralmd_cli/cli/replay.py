@@ -47,6 +47,7 @@ def replay(
     ] = None,
     protein: Annotated[Path | None, _Where] = None,
     ligand: Annotated[Path | None, _Where] = None,
+    observed: Annotated[Path | None, _Where] = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -77,6 +78,7 @@ def replay(
             output=output,
             protein=protein,
             ligand=ligand,
+            observed=observed,
             weights=weights,
             device=device,
             on_snapshot=on_snapshot,

@@ -76,6 +76,19 @@ def simulate(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    observed: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TRAJECTORY",
+            help="Snapshots of this ligand in this protein, as neuralmd md writes "
+            "them: the run goes on from the last, and what the ones before tell of "
+            "where the ligand rests is used. Needs --ligand.",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
     ns: Ns = 8.0,
     interval_ps: IntervalPs = 80.0,
     v0: VelocityRule = None,
@@ -130,7 +143,8 @@ def simulate(
     if report is not None:
         from neuralmd_cli.report.write import check_report_path
 
-        check_report_path(report, [x for x in (protein, ligand) if x is not None])
+        named = (protein, ligand, observed)
+        check_report_path(report, [x for x in named if x is not None])
     total = len(snapshot_times(ns, interval_ps))
     with (
         download_progress("weights", quiet=quiet) as download,
@@ -145,6 +159,7 @@ def simulate(
             ligand_index=ligand_index,
             ligand_id=ligand_id,
             smiles=smiles,
+            observed=observed,
             model=model,
             v0=None if v0 is None else v0.value,
             replicas=replicas,

@@ -54,6 +54,7 @@ def replay(
     output: Path | None = None,
     protein: Path | None = None,
     ligand: Path | None = None,
+    observed: Path | None = None,
     weights: str | None = None,
     device: str = "auto",
     on_snapshot: Callable[[int], None] = lambda done: None,
@@ -62,7 +63,7 @@ def replay(
 
     Args:
         output: where to write; nothing is kept without it.
-        protein, ligand, weights: where these are now, if not where they were.
+        protein, ligand, observed, weights: where these are now, if not where they were.
         device: `auto` is that of the record, if this machine has it.
 
     Raises:
@@ -71,7 +72,11 @@ def replay(
     told = read_record(record)
     files = {
         key: _input(told, key, given)
-        for key, given in (("protein", protein), ("ligand", ligand))
+        for key, given in (
+            ("protein", protein),
+            ("ligand", ligand),
+            ("observed", observed),
+        )
         if key in told.inputs
     }
     if output is not None:
@@ -99,6 +104,7 @@ def replay(
             ligand_index=told.selection.ligand_index,
             ligand_id=told.selection.ligand_id,
             smiles=told.selection.smiles,
+            observed=files.get("observed"),
             model=told.system,
             v0=cast("VelocityRule | None", told.v0),
             replicas=told.replicas,

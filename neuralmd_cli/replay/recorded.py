@@ -19,6 +19,7 @@ from neuralmd_cli.run_record import SCHEMA, InputFile, Selection, Written
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_REPLICAS = 10_000
+_INPUTS = {"protein", "ligand", "observed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,7 @@ def _recorded(path: Path, values: _Values) -> Recorded:
 
 
 def _inputs(values: _Values) -> dict[str, InputFile]:
-    if not {"protein"} <= set(values.held) <= {"protein", "ligand"}:
+    if not {"protein"} <= set(values.held) <= _INPUTS:
         raise values.wrong("names")
     found = {}
     for key in values.held:
