@@ -33,7 +33,7 @@ def trust_statement(
     if all(key in metrics for key in _SWING_KEYS):
         complexes, correlation, ratio, coverage = (metrics[k] for k in _SWING_KEYS)
         return (
-            f"{TRUST}on {complexes:.0f} complexes of proteins it never saw, the "
+            f"{TRUST}{_tested(complexes, metrics)}, the "
             f"fluctuation of atoms in {weights} correlated with MD's at "
             f"{correlation:.2f}, was {ratio:.2f} times as large, and the 90 % interval "
             f"of its replicas held {coverage:.0f} % of MD's displacements.{rest}"
@@ -45,7 +45,14 @@ def trust_statement(
         " So a frozen ligand does as well: do not rely on this." if low <= 0 else ""
     )
     return (
-        f"{TRUST}on {complexes:.0f} complexes of proteins it never saw, "
-        f"{weights} had skill {skill:.3f} ({low:.3f} to {high:.3f}), where 0 is a "
-        f"ligand that never moves and 1 the best fixed pose.{verdict}{rest}"
+        f"{TRUST}{_tested(complexes, metrics)}, {weights} had skill {skill:.3f} "
+        f"({low:.3f} to {high:.3f}), where 0 is a ligand that never moves and 1 the "
+        f"best fixed pose.{verdict}{rest}"
     )
+
+
+def _tested(complexes: float, metrics: Mapping[str, float]) -> str:
+    """On what; a ligand goes on to other places in more time than that."""
+    length = metrics.get("test_ns")
+    time = "" if length is None else f" ({length:g} ns of MD each; more MD moves more)"
+    return f"on {complexes:.0f} complexes of proteins it never saw{time}"

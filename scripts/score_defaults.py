@@ -33,6 +33,7 @@ from neuralmd_cli.models.registry import SYSTEMS
 from neuralmd_cli.models.system import Settings, Start, System
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.structure.recorded_molecule import recorded_molecule
+from neuralmd_cli.units import PS_PER_NS
 from neuralmd_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 from neuralmd_cli.weights.model import load_model
 
@@ -354,11 +355,12 @@ def main() -> None:
         return
     ode, sde = load_model(options.ode), load_model(options.sde)
     relaxed = SYSTEMS["relaxed"].from_config({})
-    scores = {}
+    scores, lengths = {}, []
     for file, name in places:
         if options.names and name not in options.names:
             continue
         case = read_case(file, name)
+        lengths.append(case.recording.n_frames * case.recording.spacing_ps / PS_PER_NS)
         scores[name] = {
             "single": single(ode.system, case),
             "relaxed": single(relaxed, case),
@@ -373,8 +375,9 @@ def main() -> None:
             json.dumps({"weights": hashes, "scores": scores}, indent=1) + "\n"
         )
     if options.stamp:
-        stamp(options.ode, ode_metrics(scores))
-        stamp(options.sde, sde_metrics(scores))
+        length = {"test_ns": fmean(lengths)}
+        stamp(options.ode, ode_metrics(scores) | length)
+        stamp(options.sde, sde_metrics(scores) | length)
 
 
 if __name__ == "__main__":

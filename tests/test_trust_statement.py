@@ -45,6 +45,12 @@ def test_a_swing_is_judged_by_its_own_measures():
     assert all(x in text for x in ("11 complexes", "0.70", "0.80 times", "82 %"))
 
 
+def test_the_time_that_was_tested_is_said():
+    """A user may ask for twenty times as much."""
+    assert "ns of MD" not in said(skill(0.1, 0.05, 0.15))
+    assert "(0.4 ns of MD each" in said(skill(0.1, 0.05, 0.15) | {"test_ns": 0.4})
+
+
 def test_untested_weights_and_baselines_are_called_that():
     """Nothing is claimed for them."""
     assert "state no test result" in said({})
