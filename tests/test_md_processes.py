@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neuralmd_cli.md.amber import run_program
+from neuralmd_cli.md import amber
 from neuralmd_cli.md.manifest import Row, run_set
 
 SIMULATION = """#!/bin/sh
@@ -66,7 +66,7 @@ def test_an_interrupt_ends_what_runs_and_starts_nothing_more(tmp_path, monkeypat
 def test_what_a_program_of_ambertools_started_ends_with_it(tmp_path, monkeypatch):
     """Antechamber leaves its sqm running when it is ended itself."""
     program(tmp_path / "antechamber", WITH_A_CHILD)
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(amber, "_found", lambda name: tmp_path / name)
     pid = tmp_path / "child.pid"
 
     def press(number, frame):
@@ -77,7 +77,7 @@ def test_what_a_program_of_ambertools_started_ends_with_it(tmp_path, monkeypatch
     signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_program("antechamber", [], tmp_path, what="Typing", hint="Wait.")
+            amber.run_program("antechamber", [], tmp_path, what="Typing", hint="Wait.")
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
