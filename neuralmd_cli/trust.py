@@ -54,5 +54,7 @@ def trust_statement(
 def _tested(complexes: float, metrics: Mapping[str, float]) -> str:
     """On what; a ligand goes on to other places in more time than that."""
     length = metrics.get("test_ns")
-    time = "" if length is None else f" ({length:g} ns of MD each; more MD moves more)"
+    time = (
+        "" if length is None else f" ({length:g} ns of MD each; more MD may move more)"
+    )
     return f"on {complexes:.0f} complexes of proteins it never saw{time}"
