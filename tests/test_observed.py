@@ -130,9 +130,20 @@ def without_times(folder: Path, seen: Path) -> Path:
     return folder / "timeless.dcd"
 
 
+def laid_elsewhere(folder: Path, seen: Path) -> Path:
+    """In the coordinates of another structure."""
+    whole = mdtraj.load(str(seen), top=str(seen.with_suffix(".pdb")))
+    whole.xyz = whole.xyz + 3.0
+    whole.time = SPACING_PS * np.arange(1, len(whole) + 1)
+    whole.save_xtc(str(folder / "far.xtc"))
+    whole[:1].save_pdb(str(folder / "far.pdb"))
+    return folder / "far.xtc"
+
+
 @pytest.mark.parametrize(
     ("made", "message", "hint"),
     [
+        (laid_elsewhere, "far.xtc: the ligand begins 52 Å from its pose", "Lay the"),
         (of_one_frame, "one.dcd: 1 frame", "two frames"),
         (with_the_protein, "whole.dcd holds more than the ligand", "--with-protein"),
         (without_times, "does not say when", "neuralmd md"),

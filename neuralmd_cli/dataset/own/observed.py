@@ -11,6 +11,10 @@ from neuralmd_cli.dataset.own.system import OwnFiles, topology_file
 from neuralmd_cli.errors import InputError
 from neuralmd_cli.mdtraj_guard import quiet_mdtraj
 from neuralmd_cli.readers import read_topology
+from neuralmd_cli.structure.ligand import read_ligand
+
+ELSEWHERE = 10.0
+"""Å; a ligand that begins this far from its pose was laid on another structure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,8 @@ def read_observed(
 
     Raises:
         InputError: a file that cannot be read or is of another ligand, one that holds
-            more than the ligand, fewer than two frames, or frames without times.
+            more than the ligand or has it elsewhere, fewer than two frames, or frames
+            without times.
     """
     files = OwnFiles(protein=protein, ligand=ligand, trajectory=trajectory)
     top = topology_file(files)
@@ -58,6 +63,14 @@ def read_observed(
             hint = "Write it with times, as .xtc has them, or by `neuralmd md`."
             raise InputError(error.message, hint=hint) from None
     recording = reading.recording
+    pose = read_ligand(ligand, ligand_index).ligand.positions
+    far = float((recording.positions[0].mean(dim=0) - pose.mean(dim=0)).norm())
+    if far > ELSEWHERE:
+        raise InputError(
+            f"{trajectory.name}: the ligand begins {far:.0f} Å from its pose in "
+            f"{ligand.name}.",
+            hint="Lay the trajectory on the protein's file, as `neuralmd md` does.",
+        )
     last = recording.n_frames * recording.spacing_ps
     return Observed(
         positions=recording.positions,
