@@ -1,6 +1,5 @@
 """Files in MISATO's layout: one HDF5 group per complex, checked and decoded."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +27,12 @@ from neuralmd_cli.misato_topology import (
     segments,
     sound,
 )
-from neuralmd_cli.recording import Recording, pocket_motion
+from neuralmd_cli.recording import FRAME_VALUES, Reading, Recording, pocket_motion
 
 MISATO_SPACING_PS = 80.0
 MISATO_SNAPSHOTS = 100
 SPACING = "spacing_ps"
 """Attribute of a group whose snapshots are not MISATO's 100 at 80 ps."""
-FRAME_VALUES = {
-    "interaction_energies": "frames_interaction_energy",
-    "ligand_rmsds": "frames_rmsd_ligand",
-    "distances": "frames_distance",
-    "buried_areas": "frames_bSASA",
-}
-"""Datasets with one number per snapshot; a file may lack them."""
 BLOCK_BYTES = 16 * 2**20
 """About how much of the coordinates is unpacked at a time."""
 FARTHEST = 1e5
@@ -50,17 +42,6 @@ MANY_ZEROS = 32
 
 A coordinate given to 0.001 Å is zero once in some 50,000 times.
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """A recording, and what was seen in its file on the way."""
-
-    recording: Recording
-    n_atoms: int  # hydrogens included
-    n_molecules: int  # of the protein
-    incomplete_residues: int  # with a CA, but no sound N-CA-C; left out
-    missing: tuple[str, ...]  # datasets the layout has and the file lacks
 
 
 def recording_names(path: Path) -> list[str]:

@@ -24,6 +24,14 @@ Centring = Literal["initial", "trajectory"]
 future.
 """
 
+FRAME_VALUES = {
+    "interaction_energies": "frames_interaction_energy",
+    "ligand_rmsds": "frames_rmsd_ligand",
+    "distances": "frames_distance",
+    "buried_areas": "frames_bSASA",
+}
+"""Datasets with one number per snapshot; a file may lack them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:
@@ -149,6 +157,17 @@ class Recording:
             backbone=self.backbone[:1],
             obstacle_positions=self.obstacle_positions[:1],
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A recording, and what was seen in its file on the way."""
+
+    recording: Recording
+    n_atoms: int  # hydrogens included
+    n_molecules: int  # of the protein
+    incomplete_residues: int  # with a CA, but no sound N-CA-C; left out
+    missing: tuple[str, ...]  # datasets the layout has and the file lacks
 
 
 def pocket_motion(

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from rdkit import Chem
 from torch import Tensor
 
-from neuralmd_cli.misato import MISATO_SPACING_PS, Reading
-from neuralmd_cli.recording import Recording, pocket_motion
+from neuralmd_cli.misato import MISATO_SPACING_PS
+from neuralmd_cli.recording import Reading, Recording, pocket_motion
 from neuralmd_cli.structure.contacts import REACH, TOUCH
 
 JUMP = 5.0

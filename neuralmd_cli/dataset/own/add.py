@@ -18,8 +18,8 @@ from neuralmd_cli.dataset.store import (
     write_part,
 )
 from neuralmd_cli.errors import InputError, OutputError
-from neuralmd_cli.misato import Reading
 from neuralmd_cli.outputs import claimed, staging
+from neuralmd_cli.recording import Reading
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 

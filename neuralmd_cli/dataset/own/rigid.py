@@ -8,9 +8,8 @@ from rdkit import Chem
 from neuralmd_cli.dataset.own.ligand_atoms import matched_atoms, residue_of
 from neuralmd_cli.dataset.own.sampling import sampling
 from neuralmd_cli.dataset.own.system import OwnFiles
-from neuralmd_cli.misato import FRAME_VALUES, Reading
 from neuralmd_cli.readers import frame_times, read_frames
-from neuralmd_cli.recording import Motion, Recording
+from neuralmd_cli.recording import FRAME_VALUES, Motion, Reading, Recording
 from neuralmd_cli.structure.contacts import check_contacts, copies_left_out
 from neuralmd_cli.structure.ligand import read_ligand
 from neuralmd_cli.structure.protein import read_protein

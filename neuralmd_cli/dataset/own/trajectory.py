@@ -13,13 +13,12 @@ from neuralmd_cli.dataset.own.sampling import Sampling, sampling
 from neuralmd_cli.dataset.own.system import OwnFiles, find_system, topology_file
 from neuralmd_cli.ligand_residue import residue_label
 from neuralmd_cli.mdtraj_guard import quiet_mdtraj
-from neuralmd_cli.misato import FRAME_VALUES, Reading
 from neuralmd_cli.readers import (
     frame_times,
     read_frames,
     read_topology,
 )
-from neuralmd_cli.recording import Recording, pocket_motion
+from neuralmd_cli.recording import FRAME_VALUES, Reading, Recording, pocket_motion
 from neuralmd_cli.structure.components import parent_name
 from neuralmd_cli.structure.coordinates import labelled_atoms
 from neuralmd_cli.structure.ligand import LigandFile
