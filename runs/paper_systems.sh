@@ -12,17 +12,18 @@ pairs=(--set pull_epochs=0 --set window=1 --set target_window_ps=0 --set validat
 train() {
     neuralmd train --model "$1" --preset default --split runs/systems_split.toml \
         --data "$md/droplet_4ps.hdf5" --data data/droplet_fresh_4ps.hdf5 \
-        --data data/droplet_fresh2_4ps.hdf5 --seed 0 --quiet -o "$folder/$1" "${@:2}"
+        --data data/droplet_fresh2_4ps.hdf5 --data data/droplet_fresh3_4ps.hdf5 \
+        --data data/droplet_fresh4_4ps.hdf5 --seed 0 --quiet -o "$folder/$1" "${@:2}"
 }
 for system in "${@:-neuralmd-ode neuralmd-sde gnnmd verletmd denoisingld cgmd}"; do
     for name in $system; do
         case $name in
-        neuralmd-ode) train "$name" --epochs 22 ;;
-        neuralmd-sde) train "$name" --epochs 11 --set target_window_ps=0 ;;
-        gnnmd) train "$name" --epochs 50 "${pairs[@]}" ;;
-        verletmd) train "$name" --epochs 36 "${pairs[@]}" --set start_noise=0 ;;
+        neuralmd-ode) train "$name" --epochs 13 ;;
+        neuralmd-sde) train "$name" --epochs 9 --set target_window_ps=0 ;;
+        gnnmd) train "$name" --epochs 40 "${pairs[@]}" ;;
+        verletmd) train "$name" --epochs 33 "${pairs[@]}" --set start_noise=0 ;;
         denoisingld) train "$name" --epochs 26 "${pairs[@]}" --set validate_every=13 ;;
-        cgmd) train "$name" --epochs 21 "${pairs[@]}" --set validate_every=11 ;;
+        cgmd) train "$name" --epochs 20 "${pairs[@]}" --set validate_every=10 ;;
         esac
     done
 done
