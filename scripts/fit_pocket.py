@@ -20,6 +20,8 @@ from pathlib import Path
 from statistics import fmean, pstdev
 
 import torch
+from jaxtyping import Float
+from rdkit import Chem
 from torch import Tensor
 
 from neuralmd_cli.benchmark.starts import l1_error
@@ -37,7 +39,7 @@ from neuralmd_cli.models.pocket.push import (
     settled_move,
 )
 from neuralmd_cli.models.pocket.seen import Seen, burial
-from neuralmd_cli.models.pocket.springs import stiffness, swing
+from neuralmd_cli.models.pocket.springs import swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.recording import Recording
 from neuralmd_cli.structure.recorded_molecule import recorded_molecule
@@ -57,16 +59,18 @@ FAMILIES = (
     ("CDK2", "CDK8"),
 )
 """Left out together in cross-validation; every other target is alone."""
-STRIDE = 4
+STRIDE = 2
 """Every so many snapshots one start: neighbours are alike in the slow motions."""
-SCORED = 3
+SCORED = 6
 """Every so many starts one is scored in cross-validation."""
 GAP = 2
 """Snapshots nearer to the start than this do not count to its mean pose."""
 PROPOSALS = 250
-RIDGE = 0.5
+RIDGE = 0.2
 """In units of the mean square of a scaled column; chosen by cross-validation."""
-RIDGES = (0.25, 0.5, 1.0, 2.0)
+RIDGES = (0.1, 0.2, 0.4)
+LEAST_WAY = 0.02
+"""Å²; an atom whose mean squared way is less counts no more than one with this."""
 SEARCHED = {
     "torsion": (0.02, 40.0),
     "contact_cutoff": (5.0, 14.0),
@@ -101,6 +105,7 @@ class Sample:
     """One training recording, and its starts."""
 
     recording: Recording
+    molecule: Chem.Mol
     family: str
     starts: tuple[int, ...]
     around: tuple[Surroundings, ...]  # of each start
@@ -116,6 +121,20 @@ class Sample:
         x = self.positions.double()
         return (x - x.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()
 
+    @property
+    def ways(self) -> Float[Tensor, "starts atoms 3"]:
+        """From each start to its mean pose, Å."""
+        x = self.positions.double()
+        return torch.stack(
+            [self.later(s).double().mean(dim=0) - x[s] for s in self.starts]
+        )
+
+    @property
+    def counts(self) -> Float[Tensor, " atoms"]:
+        """What each atom counts, 1/Å²: those that hardly move are known better."""
+        squares = self.ways.square().sum(dim=-1).mean(dim=0)
+        return 1 / squares.clamp(min=LEAST_WAY)
+
     def later(self, start: int) -> Tensor:
         """The snapshots that a start is fitted to: all others, in both directions."""
         near = torch.arange(len(self.positions)) - start
@@ -125,10 +144,22 @@ class Sample:
 def read_sample(file: Recordings, name: str, family: str) -> Sample:
     """A recording and what is around its ligand at each start."""
     recording = file.read(name, "pocket")
+    molecule = recorded_molecule(
+        recording.atomic_numbers.numpy(),
+        recording.positions[0].double().numpy(),
+        smiles=str(recording.attributes["smiles"]),
+        where=recording.name,
+    )
     starts = tuple(range(0, recording.n_frames, STRIDE))
-    around = [surroundings(collate([recording.complex_at(s)]))[0] for s in starts]
+    around = [
+        surroundings(collate([recording.complex_at(s)]), [molecule])[0] for s in starts
+    ]
     return Sample(
-        recording=recording, family=family, starts=starts, around=tuple(around)
+        recording=recording,
+        molecule=molecule,
+        family=family,
+        starts=starts,
+        around=tuple(around),
     )
 
 
@@ -178,7 +209,7 @@ def proposed(constants: SpringConstants, draw: random.Random) -> SpringConstants
 
 @dataclass(frozen=True, kw_only=True)
 class Regression:
-    """Normal equations of the way to the mean pose, one line per recording."""
+    """Normal equations of the way to the mean pose, atoms by what they count."""
 
     samples: Sequence[Sample]
     columns: Sequence[Tensor]  # of each sample, [starts, atoms, 3, columns]
@@ -190,20 +221,15 @@ class Regression:
         normal = torch.zeros(N_COLUMNS, N_COLUMNS, dtype=torch.float64)
         right = torch.zeros(N_COLUMNS, dtype=torch.float64)
         for k in chosen:
-            a = (self.columns[k] / self.scale).reshape(-1, N_COLUMNS)
-            y = self.ways(k).reshape(-1)
+            sample = self.samples[k]
+            root = sample.counts.sqrt()[:, None]
+            a = (self.columns[k] / self.scale * root[..., None]).reshape(-1, N_COLUMNS)
+            y = (sample.ways * root).reshape(-1)
             normal += a.T @ a / len(y) / len(chosen)
             right += a.T @ y / len(y) / len(chosen)
         normal += ridge * torch.eye(N_COLUMNS, dtype=torch.float64)
         solved: Tensor = torch.linalg.solve(normal, right) / self.scale
         return solved
-
-    def ways(self, k: int) -> Tensor:
-        """From each start of a sample to its mean pose, Å."""
-        sample = self.samples[k]
-        return torch.stack(
-            [sample.later(s).mean(dim=0) - sample.positions[s] for s in sample.starts]
-        ).double()
 
     def skill(self, k: int, weights: Tensor, farthest: float) -> float:
         """Skill of the settled poses, mean over the starts of a sample."""
@@ -232,22 +258,18 @@ def regression(samples: Sequence[Sample], config: PocketConfig) -> Regression:
     """Columns of every start of every sample."""
     every, resting = [], []
     for sample in samples:
-        recording = sample.recording
-        molecule = recorded_molecule(
-            recording.atomic_numbers.numpy(),
-            recording.positions[0].double().numpy(),
-            smiles=str(recording.attributes["smiles"]),
-            where=recording.name,
-        )
-        relaxed = [relaxations(x, molecule) for x in sample.around]
+        relaxed = [relaxations(x, sample.molecule) for x in sample.around]
         found = [
-            columns(x, poses, stiffness(x, config.springs), config)
+            columns(x, poses, config)
             for x, poses in zip(sample.around, relaxed, strict=True)
         ]
         every.append(torch.stack(found))
         resting.append(torch.stack([x[SHAPELY] for x in relaxed]))
-    squares = torch.cat([x.reshape(-1, N_COLUMNS) for x in every]).square()
-    scale = squares.mean(dim=0).sqrt()
+    squares = [
+        (x.square() * sample.counts[:, None, None]).reshape(-1, N_COLUMNS).mean(dim=0)
+        for x, sample in zip(every, samples, strict=True)
+    ]
+    scale = torch.stack(squares).mean(dim=0).sqrt()
     return Regression(samples=samples, columns=every, resting=resting, scale=scale)
 
 

@@ -154,7 +154,8 @@ def test_the_ridge_leads_from_the_weights_before_to_those_that_fit(seed):
     def random(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    columns, truth, before = random(9, 12, 3, N_COLUMNS), random(N_COLUMNS), random(93)
+    columns = random(9, 12, 3, N_COLUMNS)
+    truth, before = random(N_COLUMNS), random(N_COLUMNS)
     ways = Ways(columns=columns, ways=columns @ truth)
     torch.testing.assert_close(ways.weights(before, 1e-12), truth)
     torch.testing.assert_close(ways.weights(before, 1e12), before)

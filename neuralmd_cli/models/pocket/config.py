@@ -45,12 +45,11 @@ class PocketConfig:
     springs: SpringConstants = field(default_factory=SpringConstants)
     cage: float = 20.0  # kT/Å²; of close contacts, which yield only in time
     cage_range: float = 0.5  # Å
+    yielding: float = 7.0  # Å from the ligand: pocket atoms that a push moves as well
     farthest: float = 1.0  # Å that the push moves an atom at most
     anchor_spread: float = 1.2  # of a random settled pose, in units of the swing
-    late_share: float = 0.3  # of the lead of the later half of the snapshots seen
-    recent: float = 2.0  # snapshots, half-life of what counts as recent
-    drift_share: float = 0.2  # of the recent mean's lead that is kept at first
-    drift: float = 30.0  # snapshots, over which that fades
+    slow_share: float = 0.25  # of an atom's variance, forgotten slowly: `kriging`
+    slow: float = 40.0  # snapshots, over which that falls by a factor e
     force_steps: int = 10  # steps between two evaluations of the network
     seen: Seen | None = None  # what it was fitted to
 
@@ -59,9 +58,11 @@ class PocketConfig:
         for name, value in values.items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"{name} is {value!r}")
-        for name in ("cage_range", "farthest", "recent", "drift"):
+        for name in ("cage_range", "farthest", "slow"):
             if not values[name]:
                 raise ValueError(f"{name} is 0")
+        if self.slow_share >= 1:
+            raise ValueError(f"slow_share is {self.slow_share!r}")
         if self.force_steps < 1:
             raise ValueError(f"force_steps is {self.force_steps!r}")
 

@@ -14,6 +14,7 @@ from neuralmd_cli.dynamics.elastic import ElasticLangevin, Modes, modes
 from neuralmd_cli.dynamics.grid import GRID_TOLERANCE, State, walk
 from neuralmd_cli.models.pocket.clashes import Clearance, clearance
 from neuralmd_cli.models.pocket.config import PocketConfig
+from neuralmd_cli.models.pocket.kriging import kriged
 from neuralmd_cli.models.pocket.push import (
     N_COLUMNS,
     SHAPELY,
@@ -21,15 +22,15 @@ from neuralmd_cli.models.pocket.push import (
     relaxations,
     settled_move,
 )
-from neuralmd_cli.models.pocket.springs import stiffness, swing
+from neuralmd_cli.models.pocket.springs import swing
 from neuralmd_cli.models.pocket.surroundings import Surroundings, surroundings
 from neuralmd_cli.models.system import Start
 
 Made = TypeVar("Made")
 DRAWS = 8
 """Settled poses that are drawn for a replica; the first without a clash is taken."""
-RELATED = 5.0
-"""Successive snapshots per independent one, when uncertainty is estimated."""
+PUSHED = 10
+"""Of the snapshots seen, so many are pushed at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +99,11 @@ class Pocket(nn.Module):
         snapshots, it is their mean instead, bonds shortened by it.
         """
         batch, config = start.batch, self.config
-        around = surroundings(batch)
-        springs = _each_once(around, lambda x, k: stiffness(x, config.springs))
+        around = surroundings(batch, start.molecules)
         swings = _each_once(around, lambda x, k: swing(x, config.springs))
         resting = relaxed_poses(start, around)
-        pose, lead = self._pose(start, self.columns(around, resting, springs))
+        guess = kriged(start.snapshots, config.slow_share, config.slow)
+        pose = guess.limit + self._move(start, around, resting)
         parts = [x.stiff for x in around]
         spacing = start.spacing_ps or 1.0
         n = len(start.snapshots)
@@ -113,40 +114,48 @@ class Pocket(nn.Module):
         return Settling(
             modes=modes(swings, batch.atom_complex, batch.positions),
             pose=pose,
-            lead=lead,
+            lead=guess.lead,
             whole=whole,
-            fading_ps=config.drift * spacing,
+            fading_ps=config.slow * spacing,
             shape=shape,
             clearance=clearance(around, batch, home),
-            known=1.0 + (n - 1) / RELATED,
+            known=guess.independent,
         )
 
     def columns(
         self,
         around: Sequence[Surroundings],
         resting: Sequence[Float[Tensor, "_ _ 3"]],
-        springs: Sequence[Float[Tensor, "_ _"]],
     ) -> list[Float[Tensor, "_ 3 _"]]:
         """What is weighted; see `push.columns`."""
-        return _each_once(
-            around, lambda x, k: columns(x, resting[k], springs[k], self.config)
-        )
+        return _each_once(around, lambda x, k: columns(x, resting[k], self.config))
 
-    def _pose(
+    def _move(
         self,
         start: Start,
-        found: Sequence[Float[Tensor, "_ 3 _"]],
-    ) -> tuple[Tensor, Tensor]:
-        """The settled pose, and how far ahead of it the last snapshots are."""
-        config, seen = self.config, start.snapshots
-        move = torch.cat(settled_move(found, self.weights, config.farthest))
-        move = move.to(start.batch.positions) / len(seen)
-        if len(seen) == 1:
-            return seen[0] + move, torch.zeros_like(move)
-        middle = seen.mean(dim=0)
-        late = fading_mean(seen, len(seen) / 2) - middle
-        recent = fading_mean(seen, config.recent) - middle
-        return middle + move + config.late_share * late, config.drift_share * recent
+        around: Sequence[Surroundings],
+        resting: Sequence[Float[Tensor, "_ _ 3"]],
+    ) -> Float[Tensor, "atoms 3"]:
+        """How far (Å) the push moves the ligands from the mean of what was seen.
+
+        Of many snapshots some are pushed, evenly spaced, all in the one pocket.
+        """
+        seen = start.snapshots
+        moves = [self._pushed(around, resting)]
+        chosen = torch.linspace(0, len(seen) - 1, min(len(seen), PUSHED)).round()
+        for index in chosen[:-1].long().tolist():
+            earlier = replace(start, batch=replace(start.batch, positions=seen[index]))
+            there = surroundings(earlier.batch, start.molecules)
+            moves.append(self._pushed(there, relaxed_poses(earlier, there)))
+        return torch.stack(moves).mean(dim=0).to(seen) / math.sqrt(len(seen))
+
+    def _pushed(
+        self,
+        around: Sequence[Surroundings],
+        resting: Sequence[Float[Tensor, "_ _ 3"]],
+    ) -> Float[Tensor, "atoms 3"]:
+        found = self.columns(around, resting)
+        return torch.cat(settled_move(found, self.weights, self.config.farthest))
 
     def rollout(
         self,
@@ -237,15 +246,6 @@ def relaxed_poses(
     known = start.molecules
     molecules = [None] * len(around) if known is None else list(known)
     return _each_once(around, lambda x, k: relaxations(x, molecules[k]))
-
-
-def fading_mean(
-    snapshots: Float[Tensor, "snapshots atoms 3"], half_life: float
-) -> Float[Tensor, "atoms 3"]:
-    """Mean in which each snapshot counts by its age, half after `half_life` others."""
-    ages = torch.arange(len(snapshots) - 1, -1, -1).to(snapshots)
-    weights = 0.5 ** (ages / half_life)
-    return (weights[:, None, None] * snapshots).sum(dim=0) / weights.sum()
 
 
 def _each_once(

@@ -1,9 +1,10 @@
 """Where close contacts and strained bonds push a ligand, as columns to be weighted.
 
-A start is one draw of thermal motion: its mean pose is unknown, but an atom that sits
-too near another was on average farther off. Each column is a force of one kind; what it
-moves is its answer from the springs, apart for the ligand as a whole (its position, its
-orientation) and for what is left. The weights of the columns are learned.
+A start is one draw of thermal motion: its mean pose is unknown, but two atoms that are
+too near each other were on average farther apart. Each column is a force of one kind;
+what it moves is its answer from the network of ligand and pocket, apart for the ligand
+as a whole (its position, its orientation) and for what is left. The weights of the
+columns are learned.
 """
 
 from collections.abc import Sequence
@@ -16,24 +17,19 @@ from torch import Tensor
 from neuralmd_cli.errors import NeuralMDError
 from neuralmd_cli.models.baselines.relaxed import relaxed
 from neuralmd_cli.models.pocket.config import PocketConfig
-from neuralmd_cli.models.pocket.springs import Stiffness, close_contacts
+from neuralmd_cli.models.pocket.network import N_PUSHES, network
 from neuralmd_cli.models.pocket.surroundings import Surroundings
 
-CENTRES = (2.8, 3.3, 3.8, 4.3, 4.9, 5.6, 6.5)
-WIDTHS = (0.35, 0.35, 0.35, 0.4, 0.45, 0.55, 0.7)
-"""Å, of the Gaussians of a contact's length."""
 TETHERS = (1.0, 10.0, 100.0)
 """kcal mol⁻¹ Å⁻², of the relaxations that show a ligand's own strain."""
 SHAPELY = 1
 """Which of them shows the ligand's bonds, angles and rings at rest."""
-N_FORCES = 4 * len(CENTRES) + len(TETHERS)
-N_COLUMNS = 3 * N_FORCES
+N_COLUMNS = 3 * (N_PUSHES + len(TETHERS))
 
 
 def columns(
     around: Surroundings,
     relaxed_poses: Float[Tensor, "tethers atoms 3"],
-    springs: Stiffness,
     config: PocketConfig,
 ) -> Float[Tensor, "atoms 3 columns"]:
     """Displacements (Å per unit weight) that each kind of force brings about.
@@ -41,34 +37,21 @@ def columns(
     Args:
         around: the ligand at the start.
         relaxed_poses: `relaxations` of it.
-        springs: `springs.stiffness` of it.
-        config: of the cage.
+        config: of the springs, the cage and what of the pocket yields.
     """
     x = around.positions
+    joint = network(around, config.yielding)
     tethers = torch.tensor(TETHERS, dtype=x.dtype)
     # What each relaxation ends with: the tether holds against the strain.
-    strain = (tethers[:, None, None] * (relaxed_poses - x)).permute(1, 2, 0)
-    forces = torch.cat([contact_forces(around), strain], dim=-1)
-    cage = close_contacts(around, config.cage, config.cage_range)
-    factor = torch.linalg.cholesky(springs + cage)
-    answer = torch.cholesky_solve(forces.reshape(x.numel(), -1), factor)
+    strain = x.new_zeros(joint.n_free, 3, len(TETHERS))
+    strain[: len(x)] = (tethers[:, None, None] * (relaxed_poses - x)).permute(1, 2, 0)
+    forces = torch.cat([joint.pushes(), strain], dim=-1)
+    factor = torch.linalg.cholesky(joint.stiffness(around, config))
+    answer = torch.cholesky_solve(forces.flatten(0, 1), factor)[: x.numel()]
     shift, turn = rigid_motions(x)
     parts = [shift @ (shift.T @ answer), turn @ (turn.T @ answer)]
     parts.append(answer - parts[0] - parts[1])
     return torch.stack(parts, dim=-1).reshape(len(x), 3, -1)
-
-
-def contact_forces(around: Surroundings) -> Float[Tensor, "atoms 3 forces"]:
-    """Pushes away from the obstacles, by length and by which of the two is polar."""
-    distance, unit = around.contacts(around.positions)
-    centres, widths = torch.tensor(CENTRES), torch.tensor(WIDTHS)
-    weight = (-(((distance[..., None] - centres) / widths) ** 2) / 2).exp().double()
-    kinds = []
-    for own in (~around.polar, around.polar):
-        for other in (~around.obstacle_polar, around.obstacle_polar):
-            chosen = (own[:, None] & other).double()
-            kinds.append(torch.einsum("io,iog,ioa->iag", chosen, weight, unit))
-    return torch.cat(kinds, dim=-1)
 
 
 def relaxations(

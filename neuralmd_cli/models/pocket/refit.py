@@ -9,7 +9,6 @@ from torch import Tensor
 
 from neuralmd_cli.models.pocket.pocket import Pocket, relaxed_poses
 from neuralmd_cli.models.pocket.push import N_COLUMNS, settled_move
-from neuralmd_cli.models.pocket.springs import stiffness
 from neuralmd_cli.models.pocket.surroundings import surroundings
 from neuralmd_cli.models.system import Start
 
@@ -58,9 +57,8 @@ def ways(
         start: windows of one complex, each with its surroundings.
         means: where the ligand was on average, Å, one for each.
     """
-    around = surroundings(start.batch)
-    springs = [stiffness(x, pocket.config.springs) for x in around]
+    around = surroundings(start.batch, start.molecules)
     resting = relaxed_poses(start, around)
-    found = torch.stack(pocket.columns(around, resting, springs))
+    found = torch.stack(pocket.columns(around, resting))
     at = torch.stack([x.positions for x in around])
     return Ways(columns=found, ways=torch.stack(list(means)).to(at) - at)

@@ -5,7 +5,7 @@ of near atoms is a spring at rest; here the pocket's atoms are fixed.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from neuralmd_cli.dynamics.constraints import shapes
@@ -68,20 +68,33 @@ def within_ligand(around: Surroundings, constants: SpringConstants) -> Stiffness
 def to_pocket(around: Surroundings, constants: SpringConstants) -> Stiffness:
     """Springs from each ligand atom to the heavy atoms around, and the background."""
     distance, unit = around.contacts(around.positions)
-    fallen = (1 - (distance / constants.contact_cutoff).square()).clamp(min=0.0)
-    strength = constants.contact * fallen.square()
-    polar = around.polar[:, None] & around.obstacle_polar & (distance < POLAR_REACH)
-    strength = torch.where(polar, strength * constants.polar, strength)
+    polar = around.polar[:, None] & around.obstacle_polar
+    strength = contact_strength(distance, polar, constants)
     blocks = (1 - constants.isotropy) * directed(strength, unit)
     even = constants.isotropy / 3 * strength.sum(dim=1) + constants.background
     return _on_diagonal(blocks + even[:, None, None] * torch.eye(3).double())
 
 
-def close_contacts(around: Surroundings, strength: float, reach: float) -> Stiffness:
-    """Springs of close contacts alone, which fall by a factor e over `reach` (Å)."""
-    distance, unit = around.contacts(around.positions)
-    near = ((CONTACT - distance) / reach).exp().clamp(max=STIFFEST)
-    return _on_diagonal(directed(strength * near, unit))
+def contact_strength(
+    distance: Float[Tensor, "*pairs"],
+    polar: Bool[Tensor, "*pairs"],
+    constants: SpringConstants,
+) -> Float[Tensor, "*pairs"]:
+    """Springs of atoms that are not bonded, kT/Å², by their distance (Å).
+
+    `polar`: both can make a hydrogen bond.
+    """
+    fallen = (1 - (distance / constants.contact_cutoff).square()).clamp(min=0.0)
+    strength = constants.contact * fallen.square()
+    bonded = polar & (distance < POLAR_REACH)
+    return torch.where(bonded, strength * constants.polar, strength)
+
+
+def cage_strength(
+    distance: Float[Tensor, "*pairs"], strength: float, reach: float
+) -> Float[Tensor, "*pairs"]:
+    """Springs of close contacts, kT/Å², which fall by a factor e over `reach` (Å)."""
+    return strength * ((CONTACT - distance) / reach).exp().clamp(max=STIFFEST)
 
 
 def directed(

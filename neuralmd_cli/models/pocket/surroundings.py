@@ -1,5 +1,6 @@
 """One ligand of a batch and the heavy atoms near it, on the CPU in float64."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from neuralmd_cli.complex import Batch
 from neuralmd_cli.dynamics.stiff_parts import StiffParts, stiff_parts
+from neuralmd_cli.models.pocket.hydrogen_bonds import Partners, partners_of_molecule
 
 POLAR = (7, 8)
 """Elements that make hydrogen bonds."""
@@ -22,8 +24,10 @@ class Surroundings:
     bonds: Int[Tensor, "bonds 2"]
     stiff: StiffParts
     polar: Bool[Tensor, " atoms"]
+    partners: Partners
     radii: Float[Tensor, " atoms"]  # Å, van der Waals
     obstacles: Float[Tensor, "obstacles 3"]  # Å
+    obstacle_numbers: Int[Tensor, " obstacles"]
     obstacle_polar: Bool[Tensor, " obstacles"]
     obstacle_radii: Float[Tensor, " obstacles"]  # Å
 
@@ -46,11 +50,18 @@ class Surroundings:
         return distance, away / distance[..., None]
 
 
-def surroundings(batch: Batch) -> list[Surroundings]:
+def surroundings(
+    batch: Batch, molecules: Sequence[Chem.Mol | None] | None = None
+) -> list[Surroundings]:
     """What is around each ligand of a batch, at its positions.
 
     Replicas, which follow each other, share one object.
+
+    Args:
+        batch: of complexes.
+        molecules: their ligands with bond orders, None where they are not known.
     """
+    known = molecules or [None] * batch.n_complexes
 
     def here(x: Tensor) -> Tensor:
         return x.detach().cpu().double() if x.is_floating_point() else x.cpu()
@@ -68,6 +79,7 @@ def surroundings(batch: Batch) -> list[Surroundings]:
         one = _of_one(
             (x[own], numbers[own], own_bonds),
             (around[near], around_numbers[near]),
+            known[index],
         )
         same = bool(found) and found[-1].is_same(one)
         found.append(found[-1] if same else one)
@@ -75,17 +87,22 @@ def surroundings(batch: Batch) -> list[Surroundings]:
 
 
 def _of_one(
-    ligand: tuple[Tensor, Tensor, Tensor], around: tuple[Tensor, Tensor]
+    ligand: tuple[Tensor, Tensor, Tensor],
+    around: tuple[Tensor, Tensor],
+    molecule: Chem.Mol | None,
 ) -> Surroundings:
     positions, numbers, bonds = ligand
     obstacles, obstacle_numbers = around
+    polar = _is_polar(numbers)
     return Surroundings(
         positions=positions,
         bonds=bonds,
         stiff=stiff_parts(positions, numbers, bonds),
-        polar=_is_polar(numbers),
+        polar=polar,
+        partners=partners_of_molecule(molecule, polar),
         radii=_radii(numbers),
         obstacles=obstacles,
+        obstacle_numbers=obstacle_numbers,
         obstacle_polar=_is_polar(obstacle_numbers),
         obstacle_radii=_radii(obstacle_numbers),
     )

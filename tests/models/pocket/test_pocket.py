@@ -20,7 +20,6 @@ from neuralmd_cli.models.neuralmd_sde.config import NeuralSDEConfig
 from neuralmd_cli.models.neuralmd_sde.system import NeuralSDE
 from neuralmd_cli.models.pocket.clashes import CLASH_SHARE, SPARE
 from neuralmd_cli.models.pocket.config import PocketConfig, SpringConstants
-from neuralmd_cli.models.pocket.pocket import fading_mean
 from neuralmd_cli.models.pocket.push import (
     N_COLUMNS,
     columns,
@@ -350,16 +349,6 @@ def test_what_was_seen_is_where_it_settles():
     assert (early - recent).norm() < (late - recent).norm()
 
 
-def test_a_fading_mean_halves_what_is_a_half_life_older():
-    """And snapshots that agree are their own mean."""
-    x = torch.zeros(3, 1, 3)
-    x[0], x[2] = 1.0, 10.0
-    (first,), (last,) = fading_mean(x, 2.0) * (1 + 0.5 + 0.5**0.5), x[2]
-    torch.testing.assert_close(first, 0.5 * x[0, 0] + last[0])
-    same = torch.ones(4, 2, 3)
-    torch.testing.assert_close(fading_mean(same, 3.0), same[0])
-
-
 @pytest.mark.parametrize("make", [ode, sde])
 def test_frames_have_the_bonds_of_the_relaxed_ligand(make):
     """A bond that the start stretches is shown at its length at rest."""
@@ -412,7 +401,7 @@ def test_a_config_survives_json(kind):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"springs": SpringConstants(), "recent": 0.0},
+        {"springs": SpringConstants(), "slow": 0.0},
         {"cage": -1.0},
         {"force_steps": 0},
     ],
@@ -438,10 +427,23 @@ def test_the_push_has_a_weight_for_every_column():
     start = start_of([toy_complex(17)])
     around = surroundings(start.batch)
     at_rest = relaxations(around[0], None)
-    springs = stiffness(around[0], SPRINGS)
-    found = columns(around[0], at_rest, springs, model.config.pocket)
+    found = columns(around[0], at_rest, model.config.pocket)
     assert found.shape == (9, 3, N_COLUMNS)
     assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("seen", [4, 25])
+def test_the_more_was_seen_the_less_of_the_push_is_left(seen):
+    """Of n snapshots that are all alike, the part 1/√n."""
+    complex_, model = toy_complex(22), ode()
+    x = complex_.ligand.positions
+    start = start_of([complex_])
+    same = replace(start, observed=x.expand(seen, -1, -1), spacing_ps=4.0)
+    with torch.no_grad():
+        alone = model.pocket.settling(start).pose - x
+        after = model.pocket.settling(same).pose - x
+    assert alone.abs().max() > 1e-3
+    torch.testing.assert_close(after, alone / seen**0.5, atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize("make", [ode, sde])
