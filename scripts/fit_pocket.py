@@ -345,6 +345,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    source = load_checkpoint(options.binding_net)
     opened = [open_recordings(x) for x in options.files]
     places = {name: x for x in opened for name in x.names}
     split = tomllib.loads(SPLIT.read_text())
@@ -370,7 +371,6 @@ def main() -> None:
     validated = cross_validate(model, config.farthest)
     print(json.dumps(validated))
     weights = model.weights(range(len(samples)), RIDGE)
-    source = load_checkpoint(options.binding_net)
     for name, (described, tensors) in checkpoints(source, config, weights).items():
         output = options.ode if name == "neuralmd-ode" else options.sde
         metadata = CheckpointMetadata(
