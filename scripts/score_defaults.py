@@ -8,7 +8,8 @@ choosing by it spoils it. All scores are in the pocket's frame.
 
 Single start: from snapshots 0, 10, 20, 30 and 40, everything later is scored. Observed:
 20 snapshots seen, 80 scored, and 80 seen, 20 scored. Replicas: 32 from snapshot 0.
-Of other systems each measure is one number, the mean over complexes, by 8 replicas.
+Of other systems each measure is one number, the mean over complexes, by 8 replicas;
+--starts and --replicas make that quicker for slow ones.
 """
 
 import argparse
@@ -113,10 +114,12 @@ def skill(values: dict[str, float], which: str = "model") -> float:
     return gained / (values["frozen"] - values["mean_pose"])
 
 
-def single(system: System, case: Case) -> dict[str, float]:
+def single(
+    system: System, case: Case, starts: Sequence[int] = STARTS
+) -> dict[str, float]:
     """Errors from one snapshot, mean over the starts."""
     x, rows = case.recording.positions, []
-    for last in STARTS:
+    for last in starts:
         later = x[last + 1 :]
         ours = predicted(system, case, last, len(later))[0]
         rows.append(errors(ours, later, x[last]))
@@ -259,7 +262,12 @@ def print_tables(scores: dict[str, dict[str, dict[str, float]]]) -> None:
         print(f"{label}: {column.mean():.3f} ({low:.3f} to {high:.3f})")
 
 
-def print_systems(paths: Sequence[Path], cases: Sequence[Case]) -> None:
+def print_systems(
+    paths: Sequence[Path],
+    cases: Sequence[Case],
+    starts: Sequence[int],
+    replicas: int,
+) -> None:
     """One line per checkpoint; a complex whose ligand it loses is in no mean."""
     heads = ["skill", "20 to 80, less its mean", "80 to 20, likewise", "RMSF r"]
     heads += ["RMSF ratio", "coverage, %", "shape, %", "clear, %"]
@@ -269,7 +277,7 @@ def print_systems(paths: Sequence[Path], cases: Sequence[Case]) -> None:
         system, rows = load_model(path).system, []
         for case in cases:
             try:
-                rows.append(measures(system, case))
+                rows.append(measures(system, case, starts, replicas))
             except NeuralMDError as error:
                 print(f"{path}: {case.recording.name}: {error}", file=sys.stderr)
         columns = [[r[k] for r in rows if np.isfinite(r[k])] for k in range(len(heads))]
@@ -278,18 +286,20 @@ def print_systems(paths: Sequence[Path], cases: Sequence[Case]) -> None:
         print(f"| {system.name} | {failed} | " + " | ".join(cells) + " |", flush=True)
 
 
-def measures(system: System, case: Case) -> list[float]:
+def measures(
+    system: System, case: Case, starts: Sequence[int], replicas: int
+) -> list[float]:
     """The columns of one complex; NaN where there is nothing to measure.
 
     Raises:
         SimulationError: the ligand is lost.
     """
-    one = single(system, case)
+    one = single(system, case, starts)
     if not one["model"] < LOST:
         raise SimulationError("The ligand is lost.", hint="Train it for longer.")
     seen = [observed(system, case, k) for k in (20, 80)]
     leads = [skill(x) - skill(x, "observed_mean") for x in seen]
-    swing = fluctuation(system, case, FEWER_REPLICAS)
+    swing = fluctuation(system, case, replicas)
     ratio = swing["rmsf_model"] / swing["rmsf_md"]
     kept = ("coverage_percent", "shape_percent", "clear_percent")
     moves = [swing["rmsf_correlation"], ratio, *(swing[x] for x in kept)]
@@ -342,6 +352,8 @@ def main() -> None:
     parser.add_argument("--ode", type=Path)
     parser.add_argument("--sde", type=Path)
     parser.add_argument("--systems", type=Path, nargs="+", help="others, by the means")
+    parser.add_argument("--starts", type=int, nargs="+", default=STARTS)
+    parser.add_argument("--replicas", type=int, default=FEWER_REPLICAS)
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument(
         "--stamp", action="store_true", help="write the means into both checkpoints"
@@ -351,7 +363,8 @@ def main() -> None:
     opened = [open_recordings(x) for x in options.files]
     places = [(x, name) for x in opened for name in x.names]
     if options.systems:
-        print_systems(options.systems, [read_case(*x) for x in places])
+        cases = [read_case(*x) for x in places]
+        print_systems(options.systems, cases, options.starts, options.replicas)
         return
     ode, sde = load_model(options.ode), load_model(options.sde)
     relaxed = SYSTEMS["relaxed"].from_config({})

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from neuralmd_cli.cli.config import add_config
+from neuralmd_cli.cli.missing_values import check_values
 from neuralmd_cli.errors import NeuralMDError
 from neuralmd_cli.plain_text import printable
 
@@ -38,6 +39,11 @@ class NeuralMDGroup(TyperGroup):
     def __init__(self, **arguments: Any) -> None:  # noqa: ANN401  typer's own
         super().__init__(**arguments)
         add_config(self)
+
+    def parse_args(self, ctx: object, args: list[str]) -> list[str]:
+        """Read the command line, once no option lacks its value."""
+        check_values(self, args)
+        return super().parse_args(cast("Any", ctx), args)
 
     def invoke(self, ctx: object) -> object:
         """Run the command; say in one or two lines what stopped it."""

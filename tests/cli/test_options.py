@@ -4,6 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from neuralmd_cli.cli.main import app as whole_app
 from neuralmd_cli.cli.options import (
     Device,
     Json,
@@ -85,3 +86,24 @@ def test_a_wrong_value_is_a_usage_error(app, base, more):
     result = CliRunner().invoke(app, [*base, *more])
     assert result.exit_code == 2
     assert more[0] in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["simulate", "--report", "--protein", "p.pdb"], "--report needs a value"),
+        (["-v", "simulate", "-p", "--ligand", "l.sdf"], "-p needs a value"),
+        (["data", "prepare", "--output", "--all-atom", "x"], "--output needs a value"),
+    ],
+)
+def test_an_option_does_not_take_the_next_for_its_value(words, said):
+    """It would be a file of that name, and the message about something else."""
+    result = CliRunner().invoke(whole_app, words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("words", [["simulate", "--help"], ["data", "-h"], ["nothing"]])
+def test_nothing_else_is_asked_of_a_command_line(words):
+    """Help, groups and unknown names are as typer has them."""
+    assert "needs a value" not in CliRunner().invoke(whole_app, words).output
