@@ -7,8 +7,9 @@ import torch
 
 from neuralmd_cli.complex import collate
 from neuralmd_cli.models.pocket.config import PocketConfig
+from neuralmd_cli.models.pocket.hydrogen_bonds import BONDED, Partners
 from neuralmd_cli.models.pocket.network import (
-    BONDED,
+    CENTRES,
     N_PUSHES,
     bonds_apart,
     network,
@@ -21,13 +22,23 @@ from tests.toy import random_motion, toy_complex
 CONFIG = PocketConfig()
 
 
+def polar_complex(seed):
+    """A toy whose pocket has N and O in it as well."""
+    complex_ = toy_complex(seed)
+    numbers = complex_.protein.obstacle_numbers.clone()
+    numbers[::3], numbers[1::3] = 7, 8
+    return replace(
+        complex_, protein=replace(complex_.protein, obstacle_numbers=numbers)
+    )
+
+
 def around(complex_):
     return surroundings(collate([complex_]))[0]
 
 
 def test_the_network_is_stable_and_symmetric():
     """A push moves everything somewhere, and finitely far."""
-    here = around(toy_complex(1))
+    here = around(polar_complex(1))
     joint = network(here, CONFIG.yielding)
     matrix = joint.stiffness(here, CONFIG)
     assert joint.n_free > joint.n_ligand
@@ -38,7 +49,7 @@ def test_the_network_is_stable_and_symmetric():
 
 def test_in_a_pocket_that_does_not_yield_the_ligand_feels_its_springs_and_the_cage():
     """Nothing yields within 0 Å: the same matrix, made pair by pair."""
-    here = around(toy_complex(2))
+    here = around(polar_complex(2))
     distance, unit = here.contacts(here.positions)
     cage = directed(cage_strength(distance, CONFIG.cage, CONFIG.cage_range), unit)
     expected = stiffness(here, CONFIG.springs) + torch.block_diag(*cage)
@@ -48,7 +59,7 @@ def test_in_a_pocket_that_does_not_yield_the_ligand_feels_its_springs_and_the_ca
 
 def test_a_pocket_that_yields_is_softer_to_the_ligand():
     """What the ligand alone feels, all else at rest, never grows."""
-    here = around(toy_complex(3))
+    here = around(polar_complex(3))
     n = 3 * len(here.positions)
 
     def answer(yielding):
@@ -61,7 +72,7 @@ def test_a_pocket_that_yields_is_softer_to_the_ligand():
 
 def test_what_pushes_is_pushed_back():
     """Every kind adds up to nothing where all atoms move."""
-    here = around(toy_complex(4))
+    here = around(polar_complex(4))
     joint = network(here, 99.0)
     assert joint.n_free == len(here.positions) + len(here.obstacles)
     pushes = joint.pushes()
@@ -72,9 +83,40 @@ def test_what_pushes_is_pushed_back():
     )
 
 
+@pytest.mark.parametrize("atoms", [28, 0])
+def test_a_ligand_with_nothing_around_is_pushed_by_nothing(atoms):
+    """Whether the protein is elsewhere, or there is none."""
+    complex_ = polar_complex(3)
+    far = replace(
+        complex_.protein,
+        obstacle_positions=torch.full((atoms, 3), 99.0).double(),
+        obstacle_numbers=complex_.protein.obstacle_numbers[:atoms],
+    )
+    alone = around(replace(complex_, protein=far))
+    assert columns(alone, relaxations(alone, None), CONFIG).abs().max() == 0
+
+
+def test_two_that_only_give_push_each_other_as_no_hydrogen_bond_does():
+    """The same contact counts to another kind; nothing else changes."""
+    here = around(polar_complex(4))
+    assert (here.polar.any(), here.obstacle_polar.any()) == (True, True)
+    nobody = Partners(
+        donors=torch.zeros_like(here.polar), acceptors=torch.zeros_like(here.polar)
+    )
+    bonding = network(here, 7.0).pushes()
+    repelling = network(replace(here, partners=nobody), 7.0).pushes()
+    bonds, repels = (slice(k * len(CENTRES), (k + 1) * len(CENTRES)) for k in (3, 4))
+    assert bonding[..., bonds].abs().max() > 0
+    assert repelling[..., bonds].abs().max() == 0
+    whole = repelling.clone()
+    whole[..., bonds] += whole[..., repels] - bonding[..., repels]
+    whole[..., repels] = bonding[..., repels]
+    torch.testing.assert_close(whole, bonding)
+
+
 def test_columns_turn_with_the_complex():
     """And do not mind where it is."""
-    complex_ = toy_complex(5)
+    complex_ = polar_complex(5)
     turn, shift = random_motion(6)
     here, there = around(complex_), around(complex_.moved(turn, shift))
     found = columns(here, relaxations(here, None), CONFIG)
@@ -86,7 +128,7 @@ def test_columns_turn_with_the_complex():
 @pytest.mark.parametrize("order", [1, 2])
 def test_columns_do_not_mind_the_order_of_the_pocket(order):
     """The order of atoms in a file says nothing."""
-    complex_ = toy_complex(7)
+    complex_ = polar_complex(7)
     generator = torch.Generator().manual_seed(order)
     protein = complex_.protein
     shuffled = torch.randperm(len(protein.obstacle_positions), generator=generator)
