@@ -68,8 +68,8 @@ def result_warnings(checks: Sequence[Sequence[Check]]) -> list[str]:
     warnings = []
     if min(x["bonds_intact"] for x in values) < 100:
         warnings.append(
-            "Bonds of the ligand changed by more than 25 % of their length in the input: "
-            "unless they were wrong there, do not trust this trajectory."
+            "Bonds of the ligand changed by more than 25 % of their length in the "
+            "input: unless they were wrong there, do not trust this trajectory."
         )
     if max(x.get("frames_clashing", 0.0) for x in values) > 0:
         warnings.append(
