@@ -30,7 +30,10 @@ def large_batch() -> Batch:
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_threads_change_no_force(mode: type[AbstractContextManager[None]]):
-    """Chunks come back in order, and without a graph, as from one thread."""
+    """Chunks come back in order, and without a graph, as from one thread.
+
+    To the last bits: what the main thread prepares with two sums in another order.
+    """
     net, batch = toy_model().binding_net, large_batch()
     with mode():
         shared = EngineForces(net, batch)
@@ -39,9 +42,10 @@ def test_threads_change_no_force(mode: type[AbstractContextManager[None]]):
         assert shared.cores.threads is not None
         torch.set_num_threads(1)
         alone = EngineForces(net, batch)
-        torch.testing.assert_close(together, alone(batch.positions), rtol=0, atol=0)
+        close = {"rtol": 1e-12, "atol": 1e-14}
+        torch.testing.assert_close(together, alone(batch.positions), **close)
         assert alone.cores.threads is None
-        torch.testing.assert_close(again, alone(batch.positions + 0.01), rtol=0, atol=0)
+        torch.testing.assert_close(again, alone(batch.positions + 0.01), **close)
     assert not together.requires_grad
 
 
