@@ -83,7 +83,7 @@ Written by `scripts/screen_table.py` from the folder of
     python scripts/complexes_manifest.py ../shared/data/complexes manifest.csv
     neuralmd screen --manifest manifest.csv -o out --ns {settings["ns"]:g} --jobs 2
 
-which was killed (`kill -9`) half-way and given again. {record["ligands"]} ligands of
+{record["ligands"]} ligands of
 {len({x["protein"] for x in results})} proteins, {settings["ns"]:g} ns each with
 {settings["model"]} ({record["model"]["name"]}), neuralmd {record["neuralmd_version"]}.
 
@@ -91,8 +91,8 @@ which was killed (`kill -9`) half-way and given again. {record["ligands"]} ligan
 {len(failures)} failed.** Ranks compare poses of one protein; the table has a row for
 each. A clash is most often one of the starting pose (column `warnings` of the results).
 
-How far to trust it: {record["how_far_to_trust"]} An RMSD of a few hundredths of
-an ångström says nothing about a pose: see [screen.md](../screen.md).
+How far to trust it: {record["how_far_to_trust"]} What a rank means:
+[screen.md](../screen.md).
 
 Cost on {record["device"]}, two processes on two cores that other work kept busy:
 {cost["seconds_per_ligand_median"]:.2f} s a ligand (median),
