@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,24 +137,7 @@ class Browser:
 
 @contextmanager
 def browser(program: str) -> Iterator[Browser]:
-    """A browser with software WebGL, gone after the block.
-
-    A busy machine now and then loses a Chromium while it starts; it gets another try.
-    """
-    for tries_left in (2, 1, 0):
-        with ExitStack() as stack:
-            try:
-                found = stack.enter_context(_started(program))
-            except RuntimeError:
-                if not tries_left:
-                    raise
-                continue
-            yield found
-            return
-
-
-@contextmanager
-def _started(program: str) -> Iterator[Browser]:
+    """A browser with software WebGL, gone after the block."""
     ours_read, theirs_write = os.pipe()
     theirs_read, ours_write = os.pipe()
     # Chromium reads commands from descriptor 3 and answers on 4.

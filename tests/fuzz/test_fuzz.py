@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import tempfile
 
 import pytest
 
@@ -36,6 +37,17 @@ def test_no_damaged_file_gets_more_than_a_word(reader):
     bad = [x for x in found if x.outcome not in ("accepted", "refused")]
     assert not bad, bad
     assert any(x.outcome == "refused" for x in found)
+
+
+@pytest.mark.parametrize("before", [None, "/nowhere"])
+def test_what_runs_after_a_case_has_its_own_temporary_files(monkeypatch, before):
+    """A browser, say, that was told to use a folder which is gone does not start."""
+    monkeypatch.delenv("TMPDIR", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TMPDIR", before)
+        monkeypatch.setattr("tempfile.tempdir", tempfile.gettempdir())
+    run_case("ligand", 7, 0)
+    assert os.environ.get("TMPDIR") == before
 
 
 def test_a_case_is_the_same_wherever_it_is_run():

@@ -64,13 +64,18 @@ def run_case(reader: str, seed: int, case: int, keep: Path | None = None) -> Out
         (folder / name).write_bytes(content)
         if keep is not None:
             (keep / name).write_bytes(content)
-    before = Path.cwd()
+    before, temporary = Path.cwd(), os.environ.get("TMPDIR")
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     try:
         found = _judged(target, folder, files, scratch)
     finally:
         tempfile.tempdir = None
+        # What is run after this in the same process has temporary files of its own.
+        if temporary is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = temporary
         os.chdir(before)
         shutil.rmtree(top, ignore_errors=True)
     return Outcome(case, *found)
