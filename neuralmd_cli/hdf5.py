@@ -166,7 +166,7 @@ def names_in(group: h5py.Group, where: str) -> list[str]:
         ) from error
 
 
-def child(group: h5py.Group, name: str, kind: type, where: str) -> Any:  # noqa: ANN401
+def child(group: h5py.Group, name: str, kind: type, where: str) -> Any:  # noqa: ANN401  of `kind`
     """A member of a group.
 
     Args:

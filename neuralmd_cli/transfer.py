@@ -33,7 +33,7 @@ def check_online(address: str) -> None:
         )
 
 
-def refuse_downgrade(response: requests.Response, *_: Any, **__: Any) -> None:  # noqa: ANN401
+def refuse_downgrade(response: requests.Response, *_: Any, **__: Any) -> None:  # noqa: ANN401  requests' hook
     """A hook of requests: no redirect from https to what anybody may have changed.
 
     Raises:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains the paper's systems on the data of the default weights, about as long as these took
-# (17 minutes of processor time): 18 to 29 minutes each. For docs/results/defaults.md.
+# (17 minutes of processor time): 16 to 24 minutes each. For docs/results/defaults.md.
 #   bash runs/paper_systems.sh ../shared/data/md FOLDER [SYSTEM...]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -16,6 +16,7 @@ import random
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, pstdev
 
@@ -121,7 +122,7 @@ class Sample:
         x = self.positions.double()
         return (x - x.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()
 
-    @property
+    @cached_property
     def ways(self) -> Float[Tensor, "starts atoms 3"]:
         """From each start to its mean pose, Å."""
         x = self.positions.double()
@@ -129,7 +130,7 @@ class Sample:
             [self.later(s).double().mean(dim=0) - x[s] for s in self.starts]
         )
 
-    @property
+    @cached_property
     def counts(self) -> Float[Tensor, " atoms"]:
         """What each atom counts, 1/Å²: those that hardly move are known better."""
         squares = self.ways.square().sum(dim=-1).mean(dim=0)

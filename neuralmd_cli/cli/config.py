@@ -57,7 +57,7 @@ def _option() -> Any:  # noqa: ANN401  its type is private to typer
     return typer.main.get_command(maker).params[0]
 
 
-def _read(context: Any, path: Path | None) -> None:  # noqa: ANN401
+def _read(context: Any, path: Path | None) -> None:  # noqa: ANN401  typer's own, or TOML's
     """Make what the file says the defaults of the command."""
     if path is None or context.resilient_parsing:
         return
@@ -93,7 +93,7 @@ def _known(command: Any) -> dict[str, Any]:  # noqa: ANN401  private to typer
     return known
 
 
-def _options(path: Path, context: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
+def _options(path: Path, context: Any) -> list[tuple[str, Any]]:  # noqa: ANN401  typer's own, or TOML's
     """Keys and values for this command: the top of the file, then its own table."""
     try:
         check_regular(path)
@@ -116,7 +116,7 @@ def _options(path: Path, context: Any) -> list[tuple[str, Any]]:  # noqa: ANN401
     return found
 
 
-def _words(context: Any) -> list[str]:  # noqa: ANN401
+def _words(context: Any) -> list[str]:  # noqa: ANN401  typer's own, or TOML's
     """The command by its words: ["data", "prepare"]."""
     words: list[str] = []
     while context.parent is not None:
@@ -130,7 +130,7 @@ def _plain(table: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(k, v) for k, v in table.items() if not isinstance(v, dict)]
 
 
-def _check_tables(path: Path, table: Mapping[str, Any], group: Any) -> None:  # noqa: ANN401
+def _check_tables(path: Path, table: Mapping[str, Any], group: Any) -> None:  # noqa: ANN401  typer's own, or TOML's
     """A table must be named after a command, so that no typing error goes unseen."""
     commands = getattr(group, "commands", {})
     for key, value in table.items():
@@ -150,7 +150,7 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
     return f"There are {', '.join(sorted(known))}." if known else ""
 
 
-def _value(path: Path, key: str, value: Any, hint: Any, param: Any) -> Any:  # noqa: ANN401
+def _value(path: Path, key: str, value: Any, hint: Any, param: Any) -> Any:  # noqa: ANN401  typer's own, or TOML's
     """The value as the command line would have it, or what is wrong with it."""
     kind, many = _kind(hint)
     values = value if many and isinstance(value, list) else [value]
@@ -165,7 +165,7 @@ def _value(path: Path, key: str, value: Any, hint: Any, param: Any) -> Any:  # n
     return taken if many else taken[0]
 
 
-def _kind(hint: Any) -> tuple[Any, bool]:  # noqa: ANN401
+def _kind(hint: Any) -> tuple[Any, bool]:  # noqa: ANN401  typer's own, or TOML's
     """The type of one value, and whether there may be several."""
     many = False
     while True:
@@ -180,7 +180,7 @@ def _kind(hint: Any) -> tuple[Any, bool]:  # noqa: ANN401
             return hint, many
 
 
-def _wanted(kind: Any, value: Any) -> str:  # noqa: ANN401
+def _wanted(kind: Any, value: Any) -> str:  # noqa: ANN401  typer's own, or TOML's
     """What the value should have been; empty if it is."""
     words: tuple[str, ...] = ()
     if get_origin(kind) is Literal:
@@ -199,7 +199,7 @@ def _wanted(kind: Any, value: Any) -> str:  # noqa: ANN401
     return "" if isinstance(value, str) else "text in quotes"
 
 
-def _from_folder(folder: Path, kind: Any, value: Any, param: Any) -> Any:  # noqa: ANN401
+def _from_folder(folder: Path, kind: Any, value: Any, param: Any) -> Any:  # noqa: ANN401  typer's own, or TOML's
     """A path as seen from the file; a name that may be a path, if such a file is."""
     if kind is Path:
         return str(folder / Path(value).expanduser())
@@ -208,7 +208,7 @@ def _from_folder(folder: Path, kind: Any, value: Any, param: Any) -> Any:  # noq
     return value
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401
+def _shown(value: Any) -> str:  # noqa: ANN401  typer's own, or TOML's
     """As TOML has it."""
     if isinstance(value, bool):
         return str(value).lower()

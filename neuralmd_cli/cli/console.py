@@ -116,7 +116,7 @@ def print_table(table: "Table") -> None:
     class PlainConsole(Console):
         """Names in files may hold commands to the terminal: shown, not obeyed."""
 
-        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401
+        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401  rich's own
             return super().render_str(printable(text), **options)
 
     PlainConsole(markup=False, emoji=False, highlight=False).print(table)

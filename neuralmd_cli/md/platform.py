@@ -73,7 +73,7 @@ def _properties(name: str, threads: int | None, device: int | None) -> dict[str,
     return {"Precision": "mixed", **index}
 
 
-def _try(openmm, name: str, properties: dict[str, str]) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _try(openmm, name: str, properties: dict[str, str]) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  openmm is imported late
     """Compute something small; a platform may be listed and still not work."""
     system = openmm.System()
     system.addParticle(1.0)

@@ -206,7 +206,7 @@ def _restrain(
     system.addForce(force)
 
 
-def _add_wall(system: "openmm.System", topology: Any, droplet: Droplet) -> None:  # noqa: ANN401
+def _add_wall(system: "openmm.System", topology: Any, droplet: Droplet) -> None:  # noqa: ANN401  OpenMM's topology
     """A half-harmonic wall that keeps the droplet's water in."""
     import openmm
 

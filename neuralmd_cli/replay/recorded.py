@@ -85,7 +85,7 @@ class _Values:
     def __init__(self, path: Path, held: dict[str, Any], where: str = "") -> None:
         self.path, self.held, self.where = path, held, where
 
-    def of(self, key: str, kind: type, *, optional: bool = False) -> Any:  # noqa: ANN401
+    def of(self, key: str, kind: type, *, optional: bool = False) -> Any:  # noqa: ANN401  of `kind`
         value = self.held.get(key)
         if value is None and optional:
             return None

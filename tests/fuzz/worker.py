@@ -81,7 +81,7 @@ def run_case(reader: str, seed: int, case: int, keep: Path | None = None) -> Out
     return Outcome(case, *found)
 
 
-def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  # noqa: ANN001
+def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  # noqa: ANN001  a target is of no one type
     from time import process_time
 
     from neuralmd_cli.errors import NeuralMDError
@@ -120,7 +120,7 @@ def _judged(target, folder, files, scratch) -> tuple[str, str, float, float]:  #
     return outcome, what[:500], round(seconds, 3), round(memory, 1)
 
 
-def _left(target, folder, files, scratch) -> str:  # noqa: ANN001
+def _left(target, folder, files, scratch) -> str:  # noqa: ANN001  a target is of no one type
     """Files that nobody asked for, and seeds that were changed."""
     allowed = {*files, *target.leaves}
     extra = [x.name for x in folder.iterdir() if x.name not in allowed]
@@ -134,7 +134,7 @@ def _left(target, folder, files, scratch) -> str:  # noqa: ANN001
 
 
 @contextlib.contextmanager
-def _outputs(folder: Path):  # noqa: ANN202
+def _outputs(folder: Path):  # noqa: ANN202  a target is of no one type
     """What the block writes to the process's stdout and stderr, libraries included."""
     path = folder / "spoken"
     libc = ctypes.CDLL(None)

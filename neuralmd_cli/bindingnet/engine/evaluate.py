@@ -14,7 +14,7 @@ def both_ways(
     """The polynomial of x₁, x₂, x₃, and of -x₁, -x₂, x₃."""
     if torch.is_grad_enabled():
         tables = (polynomial.even, polynomial.odd)
-        ways: tuple[Tensor, Tensor] = _BothWays.apply(  # type: ignore[no-untyped-call]
+        ways: tuple[Tensor, Tensor] = _BothWays.apply(  # type: ignore[no-untyped-call]  # torch's apply has no types
             components, *tables
         )
         return ways
@@ -42,13 +42,13 @@ class _BothWays(torch.autograd.Function):
     def backward(
         context: FunctionCtx, *gradients: Tensor
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        components, even, odd = context.saved_tensors  # type: ignore[attr-defined]
+        components, even, odd = context.saved_tensors  # type: ignore[attr-defined]  # torch's stub lacks it
         a, b, c = components.transpose(0, 1).contiguous()
         degree = len(even) - 1
         of_even, of_odd = gradients[0] + gradients[1], gradients[0] - gradients[1]
         evens, odds = _powers(a, b, degree)
         of_components = None
-        if context.needs_input_grad[0]:  # type: ignore[attr-defined]
+        if context.needs_input_grad[0]:  # type: ignore[attr-defined]  # torch's stub lacks it
             slopes: list[Tensor] = []
             for slope in _slopes(even, odd, degree):
                 # A derivative by x₁ or x₂ makes an odd part of the even one.

@@ -34,7 +34,7 @@ def summed_messages(
     """
     arguments = (message, factor, node, vectors, direction, source, target)
     if torch.is_grad_enabled():
-        summed: Tensor = _Summed.apply(*arguments)  # type: ignore[no-untyped-call]
+        summed: Tensor = _Summed.apply(*arguments)  # type: ignore[no-untyped-call]  # torch's apply has no types
         return summed
     product = message.view(2, *factor.shape).mul_(factor).view_as(message)
     product.mul_(node.index_select(0, source))
@@ -86,14 +86,14 @@ class _Summed(torch.autograd.Function):
         target: Tensor,
     ) -> Tensor:
         kept = (message, factor, node, vectors, direction, source, target)
-        context.save_for_backward(*kept)  # type: ignore[arg-type]
+        context.save_for_backward(*kept)  # type: ignore[arg-type]  # None may be kept too
         product = _faded(message, factor).mul_(node.index_select(0, source))
         return _passed_on(product, vectors, direction, source, target, len(node))
 
     @staticmethod
     def backward(context: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         message, factor, node, vectors, direction, source, target = (
-            context.saved_tensors  # type: ignore[attr-defined]
+            context.saved_tensors  # type: ignore[attr-defined]  # torch's stub lacks it
         )
         at_target = gradients[0].index_select(0, target)
         scalar, vector = torch.split(at_target, [1, 3], dim=1)
@@ -105,7 +105,7 @@ class _Summed(torch.autograd.Function):
         slopes[0].copy_(scalar)
         _along(vector, direction, slopes[-1])
         of_direction = of_vectors = None
-        if context.needs_input_grad[4]:  # type: ignore[attr-defined]
+        if context.needs_input_grad[4]:  # type: ignore[attr-defined]  # torch's stub lacks it
             of_direction = torch.bmm(vector, parts[-1].transpose(1, 2))
         if vectors is not None:
             before = vectors.index_select(0, source)

@@ -175,7 +175,7 @@ def contracted(
     coefficients = (values.view(-1, count) @ nodes.to_coefficients).view(pairs, -1)
     rows = take(coefficients, ends.pair).view(ends.atoms, -1, count)
     if torch.is_grad_enabled():
-        powers = _Powers.apply(vectors, nodes.degree)  # type: ignore[no-untyped-call]
+        powers = _Powers.apply(vectors, nodes.degree)  # type: ignore[no-untyped-call]  # torch's apply has no types
     else:
         powers = _powers(vectors, nodes.degree)
     found = torch.bmm(rows, powers).view(-1, channels)
@@ -210,13 +210,13 @@ class _Powers(torch.autograd.Function):
     def forward(context: FunctionCtx, vectors: Tensor, degree: int) -> Tensor:
         found = _powers(vectors, degree)
         context.save_for_backward(found)
-        context.degree = degree  # type: ignore[attr-defined]
+        context.degree = degree  # type: ignore[attr-defined]  # torch's stub lacks it
         return found
 
     @staticmethod
     def backward(context: FunctionCtx, *gradients: Tensor) -> tuple[Tensor, None]:
-        (found,) = context.saved_tensors  # type: ignore[attr-defined]
-        index = terms(context.degree)  # type: ignore[attr-defined]
+        (found,) = context.saved_tensors  # type: ignore[attr-defined]  # torch's stub lacks it
+        index = terms(context.degree)  # type: ignore[attr-defined]  # torch's stub lacks it
         slopes = []
         for axis in range(3):
             above = gradients[0].index_select(1, index.with_it[axis])

@@ -83,8 +83,8 @@ def partners_by_bonds(
     between = carbon & (neighbours == 2) & (beside(nitrogen) == 2)
     imidazole = nitrogen & (neighbours == 2) & (beside(between) > 0)
     carbonyl = carbon & ((beside(nitrogen) > 0) | (beside(oxygen) > 1))
-    heavy = torch.isin(numbers, torch.tensor(THIRD_ROW))
-    alone = beside(carbonyl) + beside(heavy) == 0
+    third_row = torch.isin(numbers, torch.tensor(THIRD_ROW))
+    alone = beside(carbonyl) + beside(third_row) == 0
     return Partners(
         donors=(nitrogen & (neighbours < 3)) | (oxygen & alone),
         acceptors=oxygen | imidazole,

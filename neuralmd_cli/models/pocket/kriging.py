@@ -13,15 +13,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Kriged:
-    """The best linear guess: `limit`, and a lead of what was seen last, which fades."""
+    """The best linear guess for a time: limit + e^(−time / lifetime) lead."""
 
     limit: Float[Tensor, "atoms 3"]  # Å; after a long time
     lead: Float[Tensor, "atoms 3"]  # Å; at the last snapshot
     independent: float  # snapshots that would tell the mean as well
-
-    def after(self, lifetimes: float) -> Float[Tensor, "atoms 3"]:
-        """The guess a while after the last snapshot, Å."""
-        return self.limit + self.lead * torch.tensor(-lifetimes).exp().to(self.lead)
 
 
 def kriged(
